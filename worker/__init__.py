@@ -1,0 +1,1 @@
+"""The deployable that explains: a Celery worker beside TensorFlow Serving."""

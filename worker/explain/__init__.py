@@ -1,0 +1,1 @@
+"""Explanations as pure computation on arrays: no I/O, no global random state."""

@@ -1,0 +1,270 @@
+"""What may be asked of an explanation: every option, its bounds and its default.
+
+The web process validates requests with these models and publishes them in its schema, so this
+module imports pydantic alone: no numpy, no scikit-image. The functions behind the names live in
+``segments``, ``samplers``, ``perturb``, ``surrogate`` and ``overlays``; each of those keeps a
+registry, and a test holds every registry equal to the names here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+MAX_SAMPLES = 10_000
+MAX_SEGMENTS = 2_000
+MAX_EXPLAINED_CLASSES = 20
+
+PositiveFloat = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Sigma = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class Options(BaseModel):
+    """Base of all options: unknown fields are refused, values are not coerced, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _method(value: Any) -> Any:
+    """Let ``"black"`` stand for ``{"method": "black"}`` wherever a method takes no parameters."""
+    return {"method": value} if isinstance(value, str) else value
+
+
+# --- segmentation -----------------------------------------------------------------------------
+
+
+class Slic(Options):
+    """Clusters in colour and position (scikit-image ``slic``)."""
+
+    method: Literal["slic"]
+    n_segments: int = Field(50, ge=2, le=MAX_SEGMENTS)
+    compactness: PositiveFloat = 10.0
+    sigma: Sigma = 0.0
+    slic_zero: bool = False
+
+
+class Quickshift(Options):
+    """Mode seeking in colour and position (scikit-image ``quickshift``)."""
+
+    method: Literal["quickshift"]
+    kernel_size: float = Field(4, ge=1, le=10, allow_inf_nan=False)
+    max_dist: PositiveFloat = 200
+    ratio: float = Field(0.2, ge=0, le=1, allow_inf_nan=False)
+    signed_scale: bool = Field(
+        False, description="Segment the image scaled to [-1, 1] rather than the uint8 image."
+    )
+
+
+class Felzenszwalb(Options):
+    """Graph-based merging (scikit-image ``felzenszwalb``)."""
+
+    method: Literal["felzenszwalb"]
+    scale: PositiveFloat = 100.0
+    sigma: Sigma = 0.8
+    min_size: int = Field(100, ge=1, le=1_000_000)
+
+
+class Watershed(Options):
+    """Compact watershed of the gradient from a regular grid of markers."""
+
+    method: Literal["watershed"]
+    n_segments: int = Field(50, ge=2, le=MAX_SEGMENTS)
+    compactness: float = Field(0.001, ge=0, le=1e6, allow_inf_nan=False)
+
+
+class Grid(Options):
+    """Equal rectangles."""
+
+    method: Literal["grid"]
+    rows: int = Field(7, ge=1, le=64)
+    columns: int = Field(7, ge=1, le=64)
+
+
+class Custom(Options):
+    """The label map uploaded with the job."""
+
+    method: Literal["custom"]
+
+
+Segmentation = Annotated[
+    Annotated[
+        Slic | Quickshift | Felzenszwalb | Watershed | Grid | Custom,
+        Field(discriminator="method"),
+    ],
+    BeforeValidator(_method),
+]
+
+# --- baselines --------------------------------------------------------------------------------
+
+
+class SegmentMean(Options):
+    """A hidden segment shows its own mean colour, truncated to an integer."""
+
+    method: Literal["segment-mean"]
+
+
+class ImageMean(Options):
+    """Hidden segments show the image's mean colour."""
+
+    method: Literal["image-mean"]
+
+
+class Black(Options):
+    """Hidden segments are black."""
+
+    method: Literal["black"]
+
+
+class Grey(Options):
+    """Hidden segments are mid grey (128)."""
+
+    method: Literal["grey"]
+
+
+class Colour(Options):
+    """Hidden segments show one colour."""
+
+    method: Literal["colour"]
+    colour: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", description="#rrggbb")
+
+
+class Blur(Options):
+    """Hidden segments show the blurred image."""
+
+    method: Literal["blur"]
+    sigma: PositiveFloat = Field(10.0, le=100)
+
+
+Baseline = Annotated[
+    Annotated[
+        SegmentMean | ImageMean | Black | Grey | Colour | Blur, Field(discriminator="method")
+    ],
+    BeforeValidator(_method),
+]
+
+# --- surrogates -------------------------------------------------------------------------------
+
+
+class Ridge(Options):
+    """Weighted ridge regression with intercept; the weights are not normalised."""
+
+    method: Literal["ridge"]
+    alpha: float = Field(1.0, ge=0, le=1e6, allow_inf_nan=False)
+
+
+class NormalisedRidge(Options):
+    """Weighted ridge with the weights scaled to sum 1 and a penalty of 1/N."""
+
+    method: Literal["normalised-ridge"]
+
+
+class Ols(Options):
+    """Weighted least squares without a penalty."""
+
+    method: Literal["ols"]
+
+
+class Lasso(Options):
+    """Weighted lasso: few segments get an attribution, the others zero."""
+
+    method: Literal["lasso"]
+    alpha: PositiveFloat = 0.001
+
+
+class BayesianRidge(Options):
+    """Weighted Bayesian ridge: the penalty is estimated from the samples."""
+
+    method: Literal["bayesian-ridge"]
+
+
+Surrogate = Annotated[
+    Annotated[
+        Ridge | NormalisedRidge | Ols | Lasso | BayesianRidge, Field(discriminator="method")
+    ],
+    BeforeValidator(_method),
+]
+
+# --- names that take no parameters --------------------------------------------------------------
+
+Sampler = Literal["orthogonal", "bernoulli", "antithetic", "random-rate", "lime"]
+Distance = Literal["cosine", "hidden-share", "hidden-share-of-requested", "image", "uniform"]
+Kernel = Literal["sqrt-exponential", "exponential"]
+FeatureSelection = Literal["none", "lime-auto", "visualime"]
+ScoreScale = Literal["probability", "logit"]
+Style = Literal["boundaries", "highlight", "signed", "heatmap", "sheet"]
+
+
+class ExplanationOptions(Options):
+    """Every effective option of one explanation, defaults filled in."""
+
+    segmentation: Segmentation = Field(default_factory=lambda: Slic(method="slic"))
+    sampler: Sampler = "orthogonal"
+    samples: int = Field(1000, ge=2, le=MAX_SAMPLES, description="Limit of perturbed images.")
+    keep_probability: Share = 0.5
+    stop_when_settled: bool = Field(
+        True, description="Stop before the limit once the top segments are settled."
+    )
+    baseline: Baseline = Field(default_factory=lambda: SegmentMean(method="segment-mean"))
+    distance: Distance = "cosine"
+    kernel: Kernel = "sqrt-exponential"
+    kernel_width: PositiveFloat = 0.25
+    surrogate: Surrogate = Field(default_factory=lambda: Ridge(method="ridge"))
+    feature_selection: FeatureSelection = "none"
+    score_scale: ScoreScale = "probability"
+    insertion_deletion: bool = Field(
+        False, description="Also measure insertion and deletion AUC, for 2S+ further images."
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ExplanationOptions:
+        if self.stop_when_settled and self.sampler not in ("orthogonal", "antithetic", "bernoulli"):
+            raise ValueError(
+                f"stop_when_settled needs a sampler that can go on in blocks; "
+                f"{self.sampler!r} draws all samples at once"
+            )
+        if self.distance == "hidden-share-of-requested" and not hasattr(
+            self.segmentation, "n_segments"
+        ):
+            raise ValueError(
+                "distance 'hidden-share-of-requested' needs a segmentation with n_segments; "
+                "use 'hidden-share'"
+            )
+        return self
+
+
+# --- classes and pictures ------------------------------------------------------------------------
+
+
+class TopClasses(Options):
+    """The classes with the highest scores on the untouched image."""
+
+    top: int = Field(1, ge=1, le=MAX_EXPLAINED_CLASSES)
+
+
+class Picture(Options):
+    """One overlay: a style and how to draw it. At most one per style and job."""
+
+    style: Style
+    format: Literal["png", "webp"] = "png"
+    max_side: int = Field(1024, ge=64, le=2048, description="Longest side in pixels.")
+    top_k: int | None = Field(
+        None, ge=1, le=MAX_SEGMENTS, description="Show the k segments with the largest |attribution|."
+    )
+    coverage: Share | None = Field(
+        None, description="Show the strongest segments that together cover this share of the image."
+    )
+    colours: Literal["green-red", "blue-orange"] = "green-red"
+    outline: bool = Field(False, description="Outline shown segments; the sign is told by pattern.")
+    colormap: Literal["auto", "viridis", "inferno", "cividis", "jet"] = "auto"
+    positive_only: bool = False
+    smoothing: Sigma = Field(0.0, description="Gaussian sigma in pixels of the model's input.")
+    hide_rest: bool = Field(False, description="Black out what is not shown instead of dimming it.")
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Picture:
+        if self.top_k is not None and self.coverage is not None:
+            raise ValueError("give top_k or coverage, not both")
+        return self

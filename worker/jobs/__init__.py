@@ -1,0 +1,1 @@
+"""The contract between web and worker: jobs, their store, their blobs, their queue."""

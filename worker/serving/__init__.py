@@ -1,0 +1,1 @@
+"""Talking to TensorFlow Serving over gRPC, without TensorFlow."""
