@@ -1,0 +1,53 @@
+# `make help` lists what there is. Everything is installed into .venv; nothing else is touched.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := PYTHONWARNINGS=default $(BIN)/python
+
+.PHONY: help demo serve test check bench format stubs constraints clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## Explain two photographs on an embedded stack, write demo-output/, stop
+	@$(BIN)/python -m deploy.demo
+
+serve: $(VENV)/.demo ## Keep the embedded stack running and print its address
+	@$(BIN)/python -m deploy.demo --serve
+
+test: $(VENV)/.test ## Run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test ## Lint, format, types, import rules, generated stubs, lock files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python proto/generate.py --check
+	$(BIN)/python constraints/compile.py --check
+
+bench: $(VENV)/.test ## Measure the promised figures: one JSON object a line
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(VENV)/.test ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+stubs: $(VENV)/.test ## Generate worker/serving/stubs from proto/
+	$(BIN)/python proto/generate.py
+
+constraints: $(VENV)/.test ## Resolve the dependencies anew and pin them with hashes
+	$(BIN)/python constraints/compile.py
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) demo-output .cache dist
+
+$(VENV)/.demo: constraints/demo.txt pyproject.toml constraints/install.sh
+	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) demo
+	@touch $@
+
+$(VENV)/.test: constraints/test.txt pyproject.toml constraints/install.sh
+	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) test
+	@touch $@ $(VENV)/.demo

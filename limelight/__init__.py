@@ -1,0 +1,1 @@
+"""Limelight, for the programs that use it. The HTTP client arrives with the full contract."""
