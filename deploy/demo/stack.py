@@ -1,0 +1,225 @@
+"""The embedded stack: private Redis, model server, worker and web, on loopback, for one program.
+
+Every server gets a free port and a directory of its own, so several stacks run side by side.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from deploy.demo.client import Service
+from deploy.demo.processes import Guard, Processes, StackError
+from deploy.demo.redis_server import (
+    LOOPBACK,
+    PrivateRedis,
+    RedisServerError,
+    find_redis_server,
+    free_port,
+)
+from deploy.demo.signals import StopSignals
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / ".cache" / "demo-models"
+MODEL = "efficientnet-lite0"
+MAX_BATCH_SIZE = 64
+
+BUILD_TIMEOUT_S = 600.0
+MODEL_SERVER_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 60.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs.
+
+    Attributes
+    ----------
+    address : str
+        Base URL of the web process.
+    redis_url : str
+    processes : Processes
+        The servers; ``check`` tells whether all of them are alive.
+    """
+
+    address: str
+    redis_url: str
+    processes: Processes
+
+
+@contextmanager
+def running_stack(*, port: int | None, signals: StopSignals, say: Say) -> Iterator[Stack]:
+    """Start everything, and end everything when the block ends.
+
+    Parameters
+    ----------
+    port : int or None
+        Port of the web process on loopback; None takes a free one.
+    signals : StopSignals
+    say : callable
+        Told what is being done, a line each.
+
+    Raises
+    ------
+    StackError
+        If something does not start or dies. Then the directory with the logs is kept.
+    """
+    web_port = free_port() if port is None else _require_free(port)
+    _require_redis()
+    directory = Path(tempfile.mkdtemp(prefix="limelight-demo-"))
+    try:
+        with ExitStack() as cleanup:
+            yield _start_all(directory, web_port, cleanup, signals=signals, say=say)
+    except Exception:
+        # Whoever reads the error wants the logs that it names.
+        raise
+    except BaseException:
+        shutil.rmtree(directory)
+        raise
+    shutil.rmtree(directory)
+
+
+def _start_all(
+    directory: Path, web_port: int, cleanup: ExitStack, *, signals: StopSignals, say: Say
+) -> Stack:
+    # Entered first, left last: the guard outlives Redis, and Redis those who talk to it.
+    guard = cleanup.enter_context(Guard(directory))
+    redis = PrivateRedis(directory / "redis", appendonly=True)
+    with signals.held():
+        cleanup.enter_context(redis)
+        guard.watch(redis.pid)
+    processes = cleanup.enter_context(Processes(directory, ROOT, guard=guard, signals=signals))
+    _build_models(processes, say)
+    serving_port = free_port()
+    settings = {
+        "LIMELIGHT_REDIS_URL": redis.url,
+        "LIMELIGHT_MODELS_FILE": str(_write_profiles(directory, serving_port)),
+        "LIMELIGHT_DEFAULT_MODEL": MODEL,
+        "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
+    }
+    address = f"http://{LOOPBACK}:{web_port}"
+    _start_servers(processes, settings, serving_port=serving_port, address=address, say=say)
+    return Stack(address, redis.url, processes)
+
+
+def _start_servers(
+    processes: Processes,
+    settings: Mapping[str, str],
+    *,
+    serving_port: int,
+    address: str,
+    say: Say,
+) -> None:
+    environment = _environment(settings)
+    python = [sys.executable, "-m"]
+    say("Starting the model server, the worker and the web process ...")
+    model_server = processes.start(
+        "model server",
+        [
+            *python, "deploy.demo.model_server",
+            "--port", str(serving_port),
+            "--model", f"{MODEL}={MODELS / MODEL}",
+            "--max-batch-size", str(MAX_BATCH_SIZE),
+            "--labels", f"{MODEL}:stable=1",
+        ],
+        environment=environment,
+    )  # fmt: skip
+    web = processes.start("web", [*python, "web.main"], environment=environment)
+    processes.wait_until(
+        model_server, lambda: _is_serving(serving_port), timeout_s=MODEL_SERVER_TIMEOUT_S
+    )
+    worker = processes.start("worker", [*python, "worker.app"], environment=environment)
+    with Service(address) as service:
+        processes.wait_until(web, service.is_ready, timeout_s=START_TIMEOUT_S)
+        processes.wait_until(worker, lambda: service.has_model(MODEL), timeout_s=START_TIMEOUT_S)
+
+
+def _build_models(processes: Processes, say: Say) -> None:
+    """Make the SavedModel from the packaged weights, once; a second demo waits for the first."""
+    MODELS.mkdir(parents=True, exist_ok=True)
+    if not (MODELS / MODEL).is_dir():
+        say("Building the demo model from its packaged weights; this is done once (~30 s) ...")
+    with (MODELS / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        processes.run(
+            "model builder",
+            [sys.executable, "-m", "deploy.demo.build_models", "--out", str(MODELS)],
+            environment=_environment({}),
+            timeout_s=BUILD_TIMEOUT_S,
+        )
+
+
+def _write_profiles(directory: Path, serving_port: int) -> Path:
+    path = directory / "models.toml"
+    path.write_text(
+        f"[models.{MODEL}]\n"
+        f'address = "dns:///{LOOPBACK}:{serving_port}"\n'
+        'version_label = "stable"\n'
+        'preprocess = "raw"\n'
+        f'labels = "{MODELS / "imagenet-1k.txt"}"\n'
+        f"max_batch_size = {MAX_BATCH_SIZE}\n"
+    )
+    return path
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Our environment for a child, with these settings and none of a real deployment's."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("LIMELIGHT_")
+    }
+    return {
+        **inherited,
+        "PYTHONUNBUFFERED": "1",
+        # gRPC would send even calls to loopback through a proxy of the environment.
+        "no_proxy": ",".join(filter(None, [inherited.get("no_proxy"), LOOPBACK, "localhost"])),
+        **settings,
+    }
+
+
+def _is_serving(port: int) -> bool:
+    with grpc.insecure_channel(f"{LOOPBACK}:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _require_redis() -> None:
+    """See that there is a Redis before anything takes time."""
+    try:
+        find_redis_server()
+    except RedisServerError as error:
+        raise StackError(str(error)) from error
+
+
+def _require_free(port: int) -> int:
+    with socket.socket() as probe:
+        # As gunicorn does; without it a port that was just given up counts as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise StackError(_why_not(port, error)) from error
+    return port
+
+
+def _why_not(port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use. Choose another with --port, for instance --port {port + 1}."
+    return f"Port {port} cannot be used ({error.strerror}). Choose another with --port."
