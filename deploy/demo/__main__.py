@@ -89,6 +89,7 @@ def _serve(stack: Stack, console: Console) -> None:
 
 def _demonstrate(stack: Stack, out: Path, console: Console) -> None:
     _make_folder(out)
+    console.print(f"Explaining two photographs at {stack.address} ...", soft_wrap=True)
     try:
         with Service(stack.address) as service:
             done = _explain(service, photographs(), stack, console)
