@@ -6,7 +6,6 @@ Every server gets a free port and a directory of its own, so several stacks run 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import socket
@@ -20,6 +19,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from deploy.demo.build_models import DEFAULT_DIRECTORY, MODEL_NAME
 from deploy.demo.client import Service
 from deploy.demo.processes import Guard, Processes, StackError
 from deploy.demo.redis_server import (
@@ -32,9 +32,9 @@ from deploy.demo.redis_server import (
 from deploy.demo.signals import StopSignals
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = ROOT / ".cache" / "demo-models"
-MODEL = "efficientnet-lite0"
-MAX_BATCH_SIZE = 64
+MODELS = DEFAULT_DIRECTORY
+MODEL = MODEL_NAME
+MAX_BATCH_SIZE = 32
 
 BUILD_TIMEOUT_S = 600.0
 MODEL_SERVER_TIMEOUT_S = 120.0
@@ -149,18 +149,15 @@ def _start_servers(
 
 
 def _build_models(processes: Processes, say: Say) -> None:
-    """Make the SavedModel from the packaged weights, once; a second demo waits for the first."""
-    MODELS.mkdir(parents=True, exist_ok=True)
+    """Make the SavedModel from the packaged weights, unless it is there already."""
     if not (MODELS / MODEL).is_dir():
-        say("Building the demo model from its packaged weights; this is done once (~30 s) ...")
-    with (MODELS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        processes.run(
-            "model builder",
-            [sys.executable, "-m", "deploy.demo.build_models", "--out", str(MODELS)],
-            environment=_environment({}),
-            timeout_s=BUILD_TIMEOUT_S,
-        )
+        say("Building the demo model from its packaged weights; this is done once ...")
+    processes.run(
+        "model builder",
+        [sys.executable, "-m", "deploy.demo.build_models", "--out", str(MODELS)],
+        environment=_environment({}),
+        timeout_s=BUILD_TIMEOUT_S,
+    )
 
 
 def _write_profiles(directory: Path, serving_port: int) -> Path:
@@ -170,7 +167,7 @@ def _write_profiles(directory: Path, serving_port: int) -> Path:
         f'address = "dns:///{LOOPBACK}:{serving_port}"\n'
         'version_label = "stable"\n'
         'preprocess = "raw"\n'
-        f'labels = "{MODELS / "imagenet-1k.txt"}"\n'
+        f'labels = "{MODELS / "labels" / "imagenet-1k.txt"}"\n'
         f"max_batch_size = {MAX_BATCH_SIZE}\n"
     )
     return path
