@@ -1,0 +1,75 @@
+"""`make bench`: measure the promised figures, one JSON object a line.
+
+`python -m tests.bench http memory` measures only those. Facts about the machine go to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import (
+    http_cost,
+    importing,
+    installed_size,
+    job_overhead,
+    memory,
+    perturbing,
+)
+from tests.bench.figure import Figure
+
+BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
+    "importing": importing.measure,
+    "perturbing": perturbing.measure,
+    "memory": memory.measure,
+    "http": http_cost.measure,
+    "overhead": job_overhead.measure,
+    "installed": installed_size.measure,
+}
+
+
+def main() -> int:
+    """Run what was named, or all; status 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHES)}")
+    asked = parser.parse_args().names or list(BENCHES)
+    if unknown := [name for name in asked if name not in BENCHES]:
+        parser.error(f"no bench named {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    print(f"# {machine()}", file=sys.stderr)
+    missed = False
+    for name in asked:
+        started = time.monotonic()
+        for figure in BENCHES[name]():
+            print(figure.as_line(), flush=True)
+            missed = missed or figure.met is False
+        print(f"# {name} took {time.monotonic() - started:.0f} s", file=sys.stderr)
+    return int(missed)
+
+
+def machine() -> str:
+    """What the figures depend on: processors, load, versions."""
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    libraries = ", ".join(
+        f"{name} {version(name)}" for name in ("numpy", "scikit-image", "grpcio", "gunicorn")
+    )
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, load {load}, {platform.platform()}, "
+        f"Python {platform.python_version()}, {libraries}"
+    )
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""A measured figure and the goal it is held against."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One line of the bench's output.
+
+    Attributes
+    ----------
+    name : str
+    value : float
+        In ``unit``.
+    unit : str
+    goal : float or None
+        The most that ``value`` may be; None for a figure that stands for comparison.
+    """
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None without a goal."""
+        return None if self.goal is None else self.value <= self.goal
+
+    def as_line(self) -> str:
+        """One JSON object."""
+        rounded = {**asdict(self), "value": float(f"{self.value:.4g}")}
+        return json.dumps({**rounded, "met": self.met})
+
+
+def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Median of the ratios of rounds that were measured in turn: drift of the machine cancels."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
