@@ -49,7 +49,7 @@ class JobRef:
 
     @classmethod
     def new(cls, tenant: str = DEFAULT_TENANT) -> JobRef:
-        """A fresh reference with 128 random bits."""
+        """Make a fresh reference with 128 random bits."""
         return cls(tenant, f"exp_{secrets.token_hex(16)}")
 
     @classmethod
@@ -151,6 +151,17 @@ class Failure:
     grpc_status: str | None = None
 
 
+# How a job ends that was started as often as is allowed; its stage is where it last was.
+WORKER_LOST = Failure(
+    type="worker-lost",
+    title="No worker finished the job",
+    detail="The job was started as often as is allowed and each time its worker was lost or gave "
+    "up. Explain a smaller image or fewer samples, or look at the worker's log.",
+    stage="",
+    retryable=True,
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One explanation job. Times are Unix seconds of the Redis clock."""
@@ -196,6 +207,9 @@ def upload_segments_key(ref: JobRef) -> str:
 
 
 def artifact_key(ref: JobRef, fence: int, name: str) -> str:
-    """Blob key of something that a worker made. The fence keeps attempts apart: a worker that
-    lost its lease cannot overwrite what its successor wrote."""
+    """Blob key of something that a worker made.
+
+    The fence keeps attempts apart: a worker that lost its lease cannot overwrite what its
+    successor wrote.
+    """
     return f"{ref}/{fence}/{name}"

@@ -1,0 +1,55 @@
+-- What all transitions of a job share. The keys come in the order of Keys.of_job.
+
+local JOB, EVENTS, OPEN, JOBS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ATTENTION, DEADLINES, RETENTION = KEYS[5], KEYS[6], KEYS[7]
+local WAITING = { interactive = KEYS[8], bulk = KEYS[9] }
+local REF, ID = ARGV[1], ARGV[2]
+
+local EVENTS_KEPT = 200
+
+local function read(field)
+  return redis.call('HGET', JOB, field) or nil
+end
+
+local function number(field)
+  return tonumber(read(field) or 0)
+end
+
+local function event(type, ...)
+  redis.call('XADD', EVENTS, 'MAXLEN', EVENTS_KEPT, '*', 'type', type, 'at', stamp(NOW), ...)
+end
+
+-- Where a queued job is looked for: by who counts the queue and by who expires deadlines.
+local function wait_in_queue(queue, created_at, deadline_at)
+  redis.call('ZADD', WAITING[queue], created_at, REF)
+  redis.call('ZADD', DEADLINES, deadline_at, REF)
+end
+
+local function leave_queue()
+  redis.call('ZREM', WAITING[read('queue')], REF)
+  redis.call('ZREM', DEADLINES, REF)
+end
+
+local function look_again(at)
+  redis.call('ZADD', ATTENTION, stamp(at), REF)
+end
+
+-- Whether the claim with this fence still has the job. A lease that ran out is lost even if
+-- nobody has taken the job since: its worker was silent for too long to be believed.
+local function holds(fence)
+  return read('status') == 'processing' and read('fence') == fence and number('lease_until') > NOW
+end
+
+-- The one way in which a job ends. The further fields are those of that ending.
+local function finish(status, ...)
+  -- Removing comes first: Redis refuses a script at its memory limit only at a first write that
+  -- needs memory, and what ends a job must not be refused.
+  redis.call('ZREM', ATTENTION, REF)
+  redis.call('ZREM', OPEN, ID)
+  leave_queue()
+  local expires_at = stamp(NOW + number('retention_s'))
+  redis.call('HSET', JOB, 'status', status, 'finished_at', stamp(NOW), 'expires_at', expires_at, ...)
+  redis.call('HDEL', JOB, 'lease_until', 'not_before', 'waiting_for', 'claim')
+  redis.call('ZADD', RETENTION, expires_at, REF)
+  event(status)
+end

@@ -1,0 +1,304 @@
+"""The job store: every transition of a job, each in one atomic step in Redis.
+
+The record is the truth. A message in the queue is only a hint that there may be something to do,
+and a worker's word counts only while its claim holds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import redis
+
+from worker.jobs.codec import decode, pairs, to_json
+from worker.jobs.connection import store_errors
+from worker.jobs.errors import (
+    ErasedJob,
+    JobExists,
+    NotClaimable,
+    Refusal,
+    StaleClaim,
+    StoreFull,
+    UnknownJob,
+)
+from worker.jobs.events import Event, read_event
+from worker.jobs.job import (
+    SCHEMA_VERSION,
+    WORKER_LOST,
+    Failure,
+    Job,
+    JobRef,
+    JobRequest,
+    Progress,
+    QueueName,
+    UploadedImage,
+)
+from worker.jobs.keys import Keys
+from worker.jobs.scripts import Argument, Scripts
+
+TOMBSTONE_S = 30 * 86_400
+# New jobs are refused from this share of maxmemory on.
+NEARLY_FULL = 0.8
+# How long whoever created a job has to publish it before the sweeper does.
+PUBLISH_GRACE_S = 5.0
+# A message may have been lost: it is repeated after this time, and then ever more seldom.
+REPUBLISH_S = 30.0
+REPUBLISH_AT_MOST_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job until the lease runs out. The fence is what proves it."""
+
+    job: Job
+    fence: int
+    worker: str
+
+
+class Due(NamedTuple):
+    """A job for which a message has to be sent."""
+
+    ref: JobRef
+    queue: QueueName
+
+
+class Store:
+    """Jobs in Redis.
+
+    Every method raises ``StoreUnavailable`` when Redis cannot be reached. Those that take a claim
+    raise ``StaleClaim``, and change nothing, once it has lost its job.
+
+    Parameters
+    ----------
+    client : redis.Redis
+        From ``connect``: answers are bytes.
+    prefix : str
+        Start of every key.
+    republish_s : float
+        Seconds until a message that nobody acted on is sent again.
+    """
+
+    def __init__(
+        self, client: redis.Redis, *, prefix: str = "limelight", republish_s: float = REPUBLISH_S
+    ) -> None:
+        self._redis = client
+        self._keys = Keys(prefix)
+        self._scripts = Scripts(client)
+        self._republish_s = republish_s
+
+    # --- what the web does ---------------------------------------------------------------------
+
+    def create(
+        self,
+        *,
+        ref: JobRef,
+        queue: QueueName,
+        request: JobRequest,
+        image: UploadedImage,
+        deadline_s: float,
+        retention_s: int,
+    ) -> Job:
+        """Record a new job. Its blobs are stored before, its message is sent after.
+
+        Parameters
+        ----------
+        deadline_s : float
+            Seconds from now until which a worker must have started it.
+        retention_s : int
+            Seconds for which it is kept after it has ended.
+
+        Raises
+        ------
+        StoreFull
+            If Redis is nearly full.
+        JobExists
+            If another job has this reference.
+        """
+        outcome, *rest = self._run(
+            "create",
+            ref,
+            PUBLISH_GRACE_S,
+            NEARLY_FULL,
+            queue,
+            to_json(request),
+            to_json(image),
+            deadline_s,
+            retention_s,
+            SCHEMA_VERSION,
+            ref.tenant,
+            more_keys=[self._keys.unowned],
+        )
+        if outcome == b"full":
+            raise StoreFull("Redis is nearly full, so new jobs are refused")
+        if outcome == b"exists":
+            raise JobExists(str(ref))
+        return decode(ref, pairs(rest[0]))
+
+    def get(self, ref: JobRef) -> Job:
+        """Read a job: one round trip.
+
+        Raises
+        ------
+        UnknownJob, ErasedJob
+        """
+        with store_errors():
+            record = cast("dict[bytes, bytes]", self._redis.hgetall(self._keys.job(ref)))
+        if not record:
+            self._raise_missing(ref)
+        return decode(ref, record)
+
+    def mark_published(self, ref: JobRef) -> None:
+        """Note that a message for this job was sent. A job that is in hands or has ended stays."""
+        self._run("mark_published", ref, self._republish_s, REPUBLISH_AT_MOST_S)
+
+    def events(self, ref: JobRef, *, after: str = "0") -> list[Event]:
+        """Read what happened to a job after the event with this id, oldest first.
+
+        The stream keeps the latest 200 events.
+        """
+        with store_errors():
+            found = cast(
+                "list[tuple[bytes, dict[bytes, bytes]]]",
+                self._redis.xrange(self._keys.events(ref), min=f"({after}"),
+            )
+        return [read_event(event_id, fields) for event_id, fields in found]
+
+    # --- what a worker does with one job ---------------------------------------------------------
+
+    def claim(self, ref: JobRef, *, worker: str, lease_s: float, max_attempts: int = 3) -> Claim:
+        """Take a job, for as long as the lease is renewed.
+
+        A job that cannot run any more is ended by the attempt: it expires past its deadline, is
+        canceled if that was asked for, and fails once ``max_attempts`` have been started.
+
+        Raises
+        ------
+        NotClaimable
+            With the reason; ``expired``, ``canceled`` and ``worker-lost`` ended the job just now.
+        UnknownJob, ErasedJob
+        """
+        outcome, *rest = self._run(
+            "claim",
+            ref,
+            secrets.token_hex(8),
+            worker,
+            lease_s,
+            max_attempts,
+            to_json(WORKER_LOST),
+        )
+        if outcome == b"missing":
+            self._raise_missing(ref)
+        if outcome != b"claimed":
+            raise NotClaimable(cast("Refusal", outcome.decode()))
+        job = decode(ref, pairs(rest[0]))
+        return Claim(job, job.fence, worker)
+
+    def renew(self, claim: Claim, *, lease_s: float) -> bool:
+        """Prolong the lease; tell whether the client asked to cancel the job."""
+        return bool(self._run_claimed("renew", claim, lease_s)[1] == b"1")
+
+    def report(self, claim: Claim, progress: Progress) -> None:
+        """Publish how far the job is."""
+        self._run_claimed(
+            "report", claim, progress.stage, progress.samples_done, progress.samples_limit
+        )
+
+    def give_back(
+        self,
+        claim: Claim,
+        *,
+        delay_s: float,
+        waiting_for: str | None,
+        counts_as_attempt: bool,
+    ) -> None:
+        """Put the job back into the queue; it is published again after ``delay_s`` seconds.
+
+        Parameters
+        ----------
+        waiting_for : str or None
+            What the job waits for, as shown to the client.
+        counts_as_attempt : bool
+            False if the job is not to blame: a busy model, a worker that shuts down.
+        """
+        self._run_claimed("give_back", claim, delay_s, waiting_for or "", int(counts_as_attempt))
+
+    def succeed(self, claim: Claim, result: Mapping[str, Any]) -> None:
+        """End the job with its result."""
+        self._run_claimed(
+            "end_claim", claim, "succeeded", "stage", "done", "result", to_json(result)
+        )
+
+    def fail(self, claim: Claim, failure: Failure) -> None:
+        """End the job with the reason why it failed."""
+        self._run_claimed("end_claim", claim, "failed", "error", to_json(failure))
+
+    def cancel(self, claim: Claim) -> None:
+        """End the job as canceled."""
+        self._run_claimed("end_claim", claim, "canceled", "cancel_requested", 1)
+
+    # --- what the sweeper does with all jobs -----------------------------------------------------
+
+    def lead(self, *, worker: str, lease_s: float) -> bool:
+        """Become or stay the leader for ``lease_s`` seconds; False while another worker is."""
+        won = self._scripts.run("lead", [self._keys.leader], [worker, int(lease_s * 1000)])
+        return bool(won)
+
+    def due(self, *, limit: int) -> list[Due]:
+        """Find open jobs that need a message.
+
+        They were never published, their message led nowhere for long, their lease has run out, or
+        the time has come for which they were given back.
+        """
+        refs = self._overdue(self._keys.attention, limit=limit)
+        with store_errors(), self._redis.pipeline(transaction=False) as pipeline:
+            for ref in refs:
+                pipeline.hget(self._keys.job(ref), "queue")
+            queues = pipeline.execute()
+        return [
+            Due(ref, cast("QueueName", queue.decode()))
+            for ref, queue in zip(refs, queues, strict=True)
+            if queue is not None
+        ]
+
+    def expire_overdue(self, *, limit: int) -> list[JobRef]:
+        """End queued jobs whose deadline has passed; return those that were."""
+        refs = self._overdue(self._keys.deadlines, limit=limit)
+        return [ref for ref in refs if self._run("expire", ref)[0] == b"expired"]
+
+    def past_retention(self, *, limit: int) -> list[JobRef]:
+        """Find jobs that have been kept for as long as was promised."""
+        return self._overdue(self._keys.retention, limit=limit)
+
+    def unowned(self, *, older_than_s: float, limit: int) -> list[JobRef]:
+        """Find references under which blobs were stored so long ago, and never a job."""
+        return self._overdue(self._keys.unowned, limit=limit, age_s=older_than_s)
+
+    def erase(self, ref: JobRef) -> None:
+        """Remove a job and its events, and remember for 30 days that it existed."""
+        self._run("erase", ref, TOMBSTONE_S, more_keys=[self._keys.tombstone(ref)])
+
+    # --- helpers ---------------------------------------------------------------------------------
+
+    def _run(
+        self, script: str, ref: JobRef, *arguments: Argument, more_keys: Sequence[str] = ()
+    ) -> list[Any]:
+        keys = [*self._keys.of_job(ref), *more_keys]
+        return cast("list[Any]", self._scripts.run(script, keys, [str(ref), ref.id, *arguments]))
+
+    def _run_claimed(self, script: str, claim: Claim, *arguments: Argument) -> list[Any]:
+        answer = self._run(script, claim.job.ref, claim.fence, *arguments)
+        if answer[0] == b"stale":
+            raise StaleClaim(f"{claim.job.ref} is no longer held under fence {claim.fence}")
+        return answer
+
+    def _overdue(self, schedule: str, *, limit: int, age_s: float = 0.0) -> list[JobRef]:
+        members = self._scripts.run("overdue", [schedule], [age_s, limit])
+        return [JobRef.parse(member.decode()) for member in members]
+
+    def _raise_missing(self, ref: JobRef) -> None:
+        with store_errors():
+            erased = self._redis.exists(self._keys.tombstone(ref))
+        raise (ErasedJob if erased else UnknownJob)(str(ref))
