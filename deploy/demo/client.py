@@ -64,7 +64,11 @@ class Service:
 
     def is_ready(self) -> bool:
         """Whether the service says that it can take jobs."""
-        return self._look("/v2/health/ready") is not None
+        return self.answers("/v2/health/ready")
+
+    def answers(self, path: str) -> bool:
+        """Whether a GET of this path succeeds."""
+        return self._look(path) is not None
 
     def has_model(self, name: str) -> bool:
         """Whether a worker has published this model as available."""

@@ -6,6 +6,7 @@ Every server gets a free port and a directory of its own, so several stacks run 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import socket
@@ -15,9 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.demo.build_models import DEFAULT_DIRECTORY, MODEL_NAME
 from deploy.demo.client import Service
@@ -104,45 +102,59 @@ def _start_all(
         guard.watch(redis.pid)
     processes = cleanup.enter_context(Processes(directory, ROOT, guard=guard, signals=signals))
     _build_models(processes, say)
-    serving_port = free_port()
-    settings = {
-        "LIMELIGHT_REDIS_URL": redis.url,
-        "LIMELIGHT_MODELS_FILE": str(_write_profiles(directory, serving_port)),
-        "LIMELIGHT_DEFAULT_MODEL": MODEL,
-        "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
-    }
+    say("Starting the model server, the worker and the web process ...")
+    serving_port = _start_model_server(processes)
+    environment = _environment(
+        {
+            "LIMELIGHT_REDIS_URL": redis.url,
+            "LIMELIGHT_MODELS_FILE": str(_write_profiles(directory, serving_port)),
+            "LIMELIGHT_DEFAULT_MODEL": MODEL,
+            "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
+            # What a private stack has in hand when it ends is of no use to anybody.
+            "LIMELIGHT_SHUTDOWN_GRACE_S": "1",
+            "LIMELIGHT_GRACE_S": "1",
+        }
+    )
     address = f"http://{LOOPBACK}:{web_port}"
-    _start_servers(processes, settings, serving_port=serving_port, address=address, say=say)
+    _start_service(processes, environment, address)
     return Stack(address, redis.url, processes)
 
 
-def _start_servers(
-    processes: Processes,
-    settings: Mapping[str, str],
-    *,
-    serving_port: int,
-    address: str,
-    say: Say,
-) -> None:
-    environment = _environment(settings)
-    python = [sys.executable, "-m"]
-    say("Starting the model server, the worker and the web process ...")
-    model_server = processes.start(
+def _start_model_server(processes: Processes) -> int:
+    """Start the model server on a port that it chooses; that port, once the model is loaded."""
+    server = processes.start(
         "model server",
         [
-            *python, "deploy.demo.model_server",
-            "--port", str(serving_port),
+            sys.executable, "-m", "deploy.demo.model_server",
+            "--port", "0",
             "--model", f"{MODEL}={MODELS / MODEL}",
             "--max-batch-size", str(MAX_BATCH_SIZE),
             "--labels", f"{MODEL}:stable=1",
         ],
-        environment=environment,
+        environment=_environment({}),
     )  # fmt: skip
-    web = processes.start("web", [*python, "web.main"], environment=environment)
     processes.wait_until(
-        model_server, lambda: _is_serving(serving_port), timeout_s=MODEL_SERVER_TIMEOUT_S
+        server, lambda: _announced_port(server.log) is not None, timeout_s=MODEL_SERVER_TIMEOUT_S
     )
-    worker = processes.start("worker", [*python, "worker.app"], environment=environment)
+    port = _announced_port(server.log)
+    if port is None:
+        raise StackError(f"The model server did not say its port. {server.last_lines()}")
+    return port
+
+
+def _announced_port(log: Path) -> int | None:
+    """Find the line in which the model server says that it is ready, and on which port."""
+    for line in log.read_text(errors="replace").splitlines():
+        if line.startswith('{"ready": true') and line.endswith("}"):
+            return int(json.loads(line)["port"])
+    return None
+
+
+def _start_service(processes: Processes, environment: Mapping[str, str], address: str) -> None:
+    worker, web = (
+        processes.start(name, [sys.executable, "-m", module], environment=environment)
+        for name, module in (("worker", "worker.app"), ("web", "web.main"))
+    )
     with Service(address) as service:
         processes.wait_until(web, service.is_ready, timeout_s=START_TIMEOUT_S)
         processes.wait_until(worker, lambda: service.has_model(MODEL), timeout_s=START_TIMEOUT_S)
@@ -185,16 +197,6 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
         "no_proxy": ",".join(filter(None, [inherited.get("no_proxy"), LOOPBACK, "localhost"])),
         **settings,
     }
-
-
-def _is_serving(port: int) -> bool:
-    with grpc.insecure_channel(f"{LOOPBACK}:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        try:
-            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
-        except grpc.RpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def _require_redis() -> None:

@@ -10,6 +10,9 @@ import redis
 from flask import Flask, Response, jsonify, request
 from PIL import Image
 
+from web.server import Server
+from web.settings import WebSettings
+
 
 def create_app() -> Flask:
     """Two views: decode an upload and write it to Redis; read one Redis hash."""
@@ -32,3 +35,7 @@ def create_app() -> Flask:
         return jsonify({name.decode(): value.decode() for name, value in fields.items()})
 
     return app
+
+
+if __name__ == "__main__":
+    Server(create_app, WebSettings()).run()
