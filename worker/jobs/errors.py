@@ -55,7 +55,7 @@ class StoreFull(JobsError):
     """The store has no room for this. What was asked was not done."""
 
 
-class JobTooLarge(StoreFull):
+class JobTooLarge(JobsError):
     """The blobs of one job exceed what one job may keep in Redis."""
 
 

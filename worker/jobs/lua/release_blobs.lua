@@ -1,10 +1,7 @@
--- Let one owner go; the last one takes the blobs along.
--- KEYS: blobs, owners, unowned. ARGV: REF, owner.
+-- Let one owner go and tell whether any is left. KEYS: owners. ARGV: owner.
 
-redis.call('SREM', KEYS[2], ARGV[2])
-redis.call('ZREM', KEYS[3], ARGV[1])
-if redis.call('EXISTS', KEYS[2]) == 1 then
+redis.call('SREM', KEYS[1], ARGV[1])
+if redis.call('EXISTS', KEYS[1]) == 1 then
   return { 'kept' }
 end
-redis.call('UNLINK', KEYS[1])
 return { 'unowned' }

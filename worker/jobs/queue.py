@@ -1,0 +1,147 @@
+"""The queue: sends a job's reference to the workers, by task name, through Celery on Redis.
+
+The queue is only a hint. Celery on Redis can lose a message whose worker is killed between taking
+it and recording it, and delivers some twice: the store and the sweeper put both right.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import OperationalError as CeleryError
+from kombu.entity import Exchange
+from kombu.entity import Queue as BrokerQueue
+from kombu.exceptions import OperationalError
+
+from worker.jobs.connection import SOCKET_TIMEOUT_S
+from worker.jobs.errors import QueueUnavailable
+from worker.jobs.job import JobRef, QueueName
+from worker.jobs.keys import QUEUES
+from worker.jobs.settings import StoreSettings
+
+TASK_NAME = "limelight.explain"
+
+# A job looks at its own limit between batches. Past that comes an exception wherever it is, and
+# past that the end of its process: for what hangs in C code.
+SOFT_LIMIT_MARGIN_S = 5.0
+HARD_LIMIT_MARGIN_S = 30.0
+# Jobs hand themselves back within ``soft_shutdown_s``. Celery's own soft shutdown comes after
+# that, and sleeps for the whole of its time even if nothing runs any more: so it gets little.
+SOFT_SHUTDOWN_S = 1.0
+
+_RETRY_PUBLISH = MappingProxyType(
+    {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.2}
+)
+
+
+def celery_app(settings: StoreSettings) -> Celery:
+    """Make the Celery application that web publishes with and the worker runs.
+
+    Nothing is connected to before the first message is sent or taken.
+    """
+    app = Celery("limelight", broker=settings.redis_url, set_as_current=False)
+    app.conf.update(_messages())
+    app.conf.update(_execution(settings))
+    app.conf.update(_broker(settings))
+    return app
+
+
+def _broker_queue(name: QueueName) -> BrokerQueue:
+    # The default exchange needs no bindings in Redis, so an emptied Redis loses none. kombu has
+    # types for some of its parts only.
+    exchange = Exchange("", type="direct")  # type: ignore[no-untyped-call]
+    return BrokerQueue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
+
+
+def _messages() -> dict[str, Any]:
+    return {
+        "task_queues": [_broker_queue(name) for name in QUEUES],
+        "task_default_queue": QUEUES[0],
+        "task_default_exchange": "",
+        "task_default_routing_key": QUEUES[0],
+        # A misspelt queue would be made, and never be read.
+        "task_create_missing_queues": False,
+        # JSON alone: pickle runs what a message tells it to.
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        # The record holds the result, and web polls that.
+        "task_ignore_result": True,
+        "result_backend": None,
+        # A publisher must not hang with a Redis that is away: the sweeper publishes later.
+        "task_publish_retry": True,
+        "task_publish_retry_policy": dict(_RETRY_PUBLISH),
+    }
+
+
+def _execution(settings: StoreSettings) -> dict[str, Any]:
+    return {
+        # A message is removed once its job was left, so a killed worker's come back.
+        "task_acks_late": True,
+        # Also when only the child was lost. By itself this loops for ever with a job that kills
+        # its worker; the claim counts attempts and ends that.
+        "task_reject_on_worker_lost": True,
+        # No message waits in a worker that is busy while another is free.
+        "worker_prefetch_multiplier": 1,
+        "task_soft_time_limit": settings.job_limit_s + SOFT_LIMIT_MARGIN_S,
+        "task_time_limit": settings.job_limit_s + HARD_LIMIT_MARGIN_S,
+        # Children are replaced now and then: image libraries fragment memory.
+        "worker_max_tasks_per_child": settings.child_jobs,
+        "worker_max_memory_per_child": settings.child_memory_mb * 1024,  # In KiB.
+        "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_S,
+        # A worker that lost the broker can no longer acknowledge; the claim's lease has its own
+        # way to Redis, but the job would be delivered again beside it.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # Nobody listens to these, and each would be a write to Redis.
+        "worker_send_task_events": False,
+        "task_send_sent_event": False,
+        # The environment and the command line belong to the composition root.
+        "worker_hijack_root_logger": False,
+    }
+
+
+def _broker(settings: StoreSettings) -> dict[str, Any]:
+    longest = settings.job_limit_s + HARD_LIMIT_MARGIN_S
+    longest += settings.soft_shutdown_s + SOFT_SHUTDOWN_S
+    return {
+        # A worker waits for Redis for as long as it takes, at the start as well as later.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": SOCKET_TIMEOUT_S,
+        "broker_transport_options": {
+            # Longer than any message is held, or it would be delivered again meanwhile.
+            "visibility_timeout": int(longest) + 60,
+            # Without these a worker whose peer vanished reads for ever.
+            "socket_timeout": SOCKET_TIMEOUT_S,
+            "socket_connect_timeout": SOCKET_TIMEOUT_S,
+            "socket_keepalive": True,
+            "health_check_interval": 5,
+            # Messages of a lost worker are looked for each second, not each hundred.
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            # Interactive jobs go first. Workers for bulk alone keep those from starving.
+            "queue_order_strategy": "priority",
+        },
+    }
+
+
+class Queue:
+    """Publishes references."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, ref: JobRef, queue_name: QueueName) -> None:
+        """Tell the workers that there is a job. Its reference is all that is sent.
+
+        Raises
+        ------
+        QueueUnavailable
+            If the broker cannot be reached. The sweeper publishes the job later.
+        """
+        try:
+            self._app.send_task(TASK_NAME, args=[str(ref)], queue=queue_name)
+        except (OperationalError, CeleryError) as error:
+            raise QueueUnavailable(f"the queue cannot be reached: {error}") from error
