@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.unit.web.fakes import (
+    NOW,
+    FixedCatalogue,
+    MemoryBlobs,
+    MemoryQueue,
+    MemoryStore,
+)
+from web.app import create_app
+from web.settings import WebSettings
+from worker.jobs.catalogue import ModelEntry
+
+LABELS = ("tabby", "Egyptian cat", "tiger cat", "espresso", "lynx")
+
+
+def model(name="lite0", **changes):
+    known = {
+        "state": "available",
+        "version": 3,
+        "signature": "serving_default",
+        "input_size": (224, 224),
+        "channels": 3,
+        "dtype": "float32",
+        "class_count": len(LABELS),
+        "labels": LABELS,
+        "seen_at": NOW,
+    }
+    return ModelEntry(name=name, **{**known, **changes})
+
+
+@dataclass
+class Service:
+    """The application over its fakes."""
+
+    client: FlaskClient
+    store: MemoryStore
+    blobs: MemoryBlobs
+    queue: MemoryQueue
+    catalogue: FixedCatalogue
+
+    def is_untouched(self) -> bool:
+        return not (self.store.jobs or self.blobs.kept or self.queue.messages)
+
+
+@pytest.fixture
+def make_service(monkeypatch):
+    for name in ("DEFAULT_MODEL", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
+        monkeypatch.delenv(f"LIMELIGHT_{name}", raising=False)
+
+    def make(models=None, **settings):
+        store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
+        catalogue = FixedCatalogue(
+            {entry.name: entry for entry in ([model()] if models is None else models)}
+        )
+        app = create_app(
+            WebSettings(**settings),
+            store=store,
+            blobs=blobs,
+            queue=queue,
+            catalogue=catalogue,
+            retention_s=3_600,
+        )
+        return Service(app.test_client(), store, blobs, queue, catalogue)
+
+    return make
+
+
+@pytest.fixture
+def service(make_service):
+    return make_service()

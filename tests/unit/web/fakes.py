@@ -1,0 +1,123 @@
+"""The ports of the web process in memory, with a switch for every way in which they can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from worker.jobs.catalogue import ModelEntry
+from worker.jobs.errors import (
+    BlobMissing,
+    ErasedJob,
+    QueueUnavailable,
+    StoreFull,
+    StoreUnavailable,
+    UnknownJob,
+)
+from worker.jobs.job import Job, JobRef, JobRequest, QueueName, UploadedImage
+
+NOW = 1_760_000_000.25
+SECRET_ADDRESS = "redis://user:hunter2@10.1.2.3:6379/0"
+
+
+class MemoryStore:
+    def __init__(self):
+        self.jobs: dict[JobRef, Job] = {}
+        self.erased: set[JobRef] = set()
+        self.published: list[JobRef] = []
+        self.deadlines: dict[JobRef, float] = {}
+        self.down = False
+        self.full = False
+
+    def create(
+        self,
+        *,
+        ref: JobRef,
+        queue: QueueName,
+        request: JobRequest,
+        image: UploadedImage,
+        deadline_s: float,
+        retention_s: int,
+    ) -> Job:
+        self._check()
+        if self.full:
+            raise StoreFull(f"maxmemory of {SECRET_ADDRESS}")
+        self.jobs[ref] = Job(
+            ref=ref,
+            status="queued",
+            queue=queue,
+            request=request,
+            image=image,
+            created_at=NOW,
+            deadline_at=NOW + deadline_s,
+            retention_s=retention_s,
+        )
+        return self.jobs[ref]
+
+    def get(self, ref: JobRef) -> Job:
+        self._check()
+        if ref in self.erased:
+            raise ErasedJob(str(ref))
+        if ref not in self.jobs:
+            raise UnknownJob(str(ref))
+        return self.jobs[ref]
+
+    def mark_published(self, ref: JobRef) -> None:
+        self._check()
+        self.published.append(ref)
+
+    def change(self, ref: JobRef, **changes: Any) -> None:
+        self.jobs[ref] = replace(self.jobs[ref], **changes)
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreUnavailable(f"Redis cannot be used: {SECRET_ADDRESS}")
+
+
+class MemoryBlobs:
+    def __init__(self):
+        self.kept: dict[str, bytes] = {}
+        self.reads = 0
+
+    def put(self, key: str, data: bytes) -> None:
+        self.kept[key] = bytes(data)
+
+    def get(self, key: str) -> bytes:
+        self.reads += 1
+        try:
+            return self.kept[key]
+        except KeyError as error:
+            raise BlobMissing(key) from error
+
+
+class MemoryQueue:
+    def __init__(self):
+        self.messages: list[tuple[JobRef, QueueName]] = []
+        self.down = False
+
+    def publish(self, ref: JobRef, queue_name: QueueName) -> None:
+        if self.down:
+            raise QueueUnavailable(SECRET_ADDRESS)
+        self.messages.append((ref, queue_name))
+
+
+class FixedCatalogue:
+    def __init__(self, entries: Mapping[str, ModelEntry]):
+        self.entries = dict(entries)
+        self.seen: dict[str, float] = {"host/1": NOW}
+        self.reads = 0
+        self.down = False
+
+    def models(self) -> Mapping[str, ModelEntry]:
+        self._check()
+        self.reads += 1
+        return dict(self.entries)
+
+    def workers(self) -> Mapping[str, float]:
+        self._check()
+        return self.seen
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreUnavailable(SECRET_ADDRESS)

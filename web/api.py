@@ -1,0 +1,158 @@
+"""The routes of version 1: thin views over the use case, the store and the blobs."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from web.errors import NotFound
+from web.job_view import job_path, job_view, model_view, overlays_made
+from web.model_index import ModelIndex
+from web.parsing import read_submission
+from web.ports import Ports
+from web.problems import PROBLEMS, type_uri
+from web.submit import Submitter
+from worker.jobs.errors import UnknownJob
+from worker.jobs.job import DEFAULT_TENANT, Job, JobRef, artifact_key, is_job_id, upload_key
+
+RETRY_AFTER_S = "1"
+# A picture never changes, but the job can be erased, so caches ask again before long.
+_PICTURE_CACHE = "private, max-age=3600"
+_EXTENSIONS = {"png": "image/png", "webp": "image/webp"}
+_MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"RIFF", "image/webp"))
+
+
+def blueprint(*, ports: Ports, models: ModelIndex, submitter: Submitter) -> Blueprint:
+    """Make the routes over what they need."""
+    api = Blueprint("api", __name__)
+    _add_jobs(api, ports=ports, submitter=submitter)
+    _add_artifacts(api, ports=ports)
+    _add_models(api, models=models)
+    return api
+
+
+def _add_jobs(api: Blueprint, *, ports: Ports, submitter: Submitter) -> None:
+    @api.post("/v1/explanations")
+    def create() -> Response:
+        job = submitter.submit(read_submission(request))
+        answer = _json(job_view(job), status=202)
+        answer.headers["Location"] = job_path(job.ref.id)
+        answer.headers["Retry-After"] = RETRY_AFTER_S
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @api.get("/v1/explanations/<job_id>")
+    def poll(job_id: str) -> Response:
+        job = _job(ports, job_id)
+        body = json.dumps(job_view(job), separators=(",", ":")).encode()
+        tag = blake2b(body, digest_size=16).hexdigest()
+        answer = _tagged(tag) or _json(body)
+        answer.set_etag(tag)
+        answer.headers["Cache-Control"] = "private, no-cache"
+        if not job.is_terminal:
+            answer.headers["Retry-After"] = RETRY_AFTER_S
+        return answer
+
+
+def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
+    @api.get("/v1/explanations/<job_id>/overlays/<class_index>/<filename>")
+    def overlay(job_id: str, class_index: str, filename: str) -> Response:
+        job = _job(ports, job_id)
+        style, _, extension = filename.partition(".")
+        made = overlays_made(job)
+        index = int(class_index) if class_index.isdecimal() and len(class_index) < 10 else -1  # noqa: PLR2004
+        if made.get(index, {}).get(style) != extension:
+            raise NotFound(_not_made(job))
+        name = f"overlays/{index}/{style}.{extension}"
+        return _artifact(ports, job, name, media_type=_EXTENSIONS[extension])
+
+    @api.get("/v1/explanations/<job_id>/attributions.json")
+    def attributions(job_id: str) -> Response:
+        job = _job(ports, job_id)
+        return _artifact(ports, job, "attributions.json", media_type="application/json")
+
+    @api.get("/v1/explanations/<job_id>/segments.png")
+    def segments(job_id: str) -> Response:
+        job = _job(ports, job_id)
+        return _artifact(ports, job, "segments.png", media_type="image/png")
+
+    @api.get("/v1/explanations/<job_id>/image")
+    def image(job_id: str) -> Response:
+        job = _job(ports, job_id)
+        return _blob(ports, upload_key(job.ref), tag=job.image.sha256, media_type=None)
+
+
+def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
+    @api.get("/v1/models")
+    def list_models() -> Response:
+        shown = [model_view(entry, with_labels=False) for _, entry in sorted(models.all().items())]
+        return _json({"models": shown})
+
+    @api.get("/v1/models/<name>")
+    def show_model(name: str) -> Response:
+        return _json(model_view(models.named(name), with_labels=True))
+
+    @api.get("/problems/<slug>")
+    def show_problem(slug: str) -> Response:
+        if slug not in PROBLEMS:
+            raise NotFound(f"There is no such type. Those that exist: {', '.join(PROBLEMS)}.")
+        kind = PROBLEMS[slug]
+        body = {"type": type_uri(slug), "title": kind.title, "status": kind.status}
+        return _json({**body, "advice": kind.advice})
+
+
+def _job(ports: Ports, job_id: str) -> Job:
+    if not is_job_id(job_id):
+        raise UnknownJob
+    return ports.store.get(JobRef(DEFAULT_TENANT, job_id))
+
+
+def _not_made(job: Job) -> str:
+    made = overlays_made(job)
+    if job.result is None:
+        return f"No pictures were made: the job is {job.status}."
+    names = [
+        f"{index}/{style}.{extension}"
+        for index, styles in made.items()
+        for style, extension in styles.items()
+    ]
+    return f"This picture was not made. Those that were: {', '.join(names) or 'none'}."
+
+
+def _artifact(ports: Ports, job: Job, name: str, *, media_type: str) -> Response:
+    if job.result is None:
+        raise NotFound(f"This was not made: the job is {job.status}.")
+    key = artifact_key(job.ref, job.result["fence"], name)
+    # What a key holds never changes, so the key names the version as well as the bytes would.
+    tag = blake2b(key.encode(), digest_size=16).hexdigest()
+    return _blob(ports, key, tag=tag, media_type=media_type)
+
+
+def _blob(ports: Ports, key: str, *, tag: str, media_type: str | None) -> Response:
+    answer = _tagged(tag)
+    if answer is None:
+        data = ports.blobs.get(key)
+        answer = Response(data, content_type=media_type or _media_type_of(data))
+    answer.set_etag(tag)
+    answer.headers["Cache-Control"] = _PICTURE_CACHE
+    return answer
+
+
+def _media_type_of(data: bytes) -> str:
+    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), "image/webp")
+
+
+def _tagged(tag: str) -> Response | None:
+    """Return an empty 304 if the client has this version already."""
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
+        return Response(status=304)
+    return None
+
+
+def _json(body: bytes | dict[str, Any], *, status: int = 200) -> Response:
+    if not isinstance(body, bytes):
+        body = json.dumps(body, separators=(",", ":")).encode()
+    return Response(body, status=status, content_type="application/json")

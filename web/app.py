@@ -1,0 +1,65 @@
+"""The Flask application over its ports."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from web import api, errors, health
+from web.model_index import ModelIndex
+from web.parsing import Request
+from web.ports import Blobs, Catalogue, JobStore, Ports, Queue
+from web.settings import WebSettings
+from web.submit import Submitter
+
+MAX_FORM_FIELD_BYTES = 500_000
+MAX_FORM_PARTS = 100
+
+_SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+
+
+def create_app(
+    settings: WebSettings,
+    *,
+    store: JobStore,
+    blobs: Blobs,
+    queue: Queue,
+    catalogue: Catalogue,
+    retention_s: int = 86_400,
+) -> Flask:
+    """Build the application.
+
+    Parameters
+    ----------
+    settings : WebSettings
+    store, blobs, queue, catalogue
+        What it works with; nothing is called before the first request.
+    retention_s : int
+        How long a job is kept that does not say so itself.
+    """
+    ports = Ports(store=store, blobs=blobs, queue=queue, catalogue=catalogue)
+    models = ModelIndex(catalogue, ttl_s=settings.catalogue_ttl_s)
+    submitter = Submitter(ports=ports, models=models, settings=settings, retention_s=retention_s)
+    app = Flask(__name__, static_folder=None)
+    app.request_class = Request
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=MAX_FORM_FIELD_BYTES,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
+        TRUSTED_HOSTS=list(settings.trusted_hosts),
+    )
+    app.register_blueprint(api.blueprint(ports=ports, models=models, submitter=submitter))
+    app.register_blueprint(health.blueprint(catalogue))
+    app.after_request(_secure)
+    errors.register(app)
+    return app
+
+
+def _secure(response: Response) -> Response:
+    for name, value in _SECURITY_HEADERS:
+        response.headers.setdefault(name, value)
+    return response

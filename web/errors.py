@@ -1,0 +1,221 @@
+"""The one place where an exception becomes an HTTP answer.
+
+Views and use cases raise; ``TABLE`` says which status and problem type that is. An exception that
+is not in it is a fault of ours: it is logged with its trace, and the client learns nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import structlog
+from flask import Flask, Response, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, SecurityError
+
+from web.problems import MEDIA_TYPE, PROBLEMS, problem
+from worker import images
+from worker.jobs import errors as jobs
+
+RETRY_AFTER_S = 5
+_MAX_INSTANCE = 200
+_log = structlog.get_logger("web.errors")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldError:
+    """One bad field: where it is (JSON pointer, RFC 6901) and what is wrong with it."""
+
+    pointer: str
+    detail: str
+
+
+class RequestError(Exception):
+    """A request that cannot be served as it is. The message is for the client.
+
+    Attributes
+    ----------
+    fields : tuple of FieldError
+        The fields to correct, where single ones can be named.
+    """
+
+    def __init__(self, detail: str, fields: Iterable[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.fields = tuple(fields)
+
+
+class MalformedRequest(RequestError):
+    """The body cannot be read."""
+
+
+class InvalidRequest(RequestError):
+    """The body can be read and asks for something that it may not."""
+
+    def __init__(self, fields: Sequence[FieldError]) -> None:
+        first = fields[0]
+        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+        super().__init__(f"{first.pointer or 'The request'}: {first.detail}{more}", fields)
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> InvalidRequest:
+        """One bad field."""
+        return cls([FieldError(pointer=pointer, detail=detail)])
+
+
+class UnsupportedContentType(RequestError):
+    """Neither multipart/form-data nor application/json."""
+
+
+class UnknownModel(RequestError):
+    """No such model, or none was named where there are several."""
+
+
+class UnknownClass(RequestError):
+    """No such class in the model."""
+
+
+class NotFound(RequestError):
+    """Nothing there, or not made."""
+
+
+class NoModels(RequestError):
+    """No worker has published any model."""
+
+
+def pointer_to(path: Iterable[str | int]) -> str:
+    """JSON pointer (RFC 6901) to a place in a document."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """How one kind of exception is answered.
+
+    Attributes
+    ----------
+    slug : str
+        The problem type.
+    status : int or None
+        Where it differs from the type's own.
+    detail : str or None
+        Said instead of the exception's message, which then may hold what is not for the client.
+    retry_after_s : int or None
+        Value of the Retry-After header.
+    """
+
+    slug: str
+    status: int | None = None
+    detail: str | None = None
+    retry_after_s: int | None = None
+
+
+_STORE_DOWN = "The job store cannot be reached. Nothing was accepted; try again."
+
+TABLE: dict[type[Exception], Rule] = {
+    MalformedRequest: Rule(slug="invalid-request", status=400),
+    InvalidRequest: Rule(slug="invalid-request"),
+    UnsupportedContentType: Rule(slug="unsupported-media-type"),
+    UnknownModel: Rule(slug="unknown-model"),
+    UnknownClass: Rule(slug="unknown-class"),
+    NotFound: Rule(slug="not-found"),
+    NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
+    images.EmptyImage: Rule(slug="invalid-image"),
+    images.InvalidImage: Rule(slug="invalid-image"),
+    images.UnsupportedImage: Rule(slug="unsupported-image"),
+    images.TooManyPixels: Rule(slug="too-many-pixels"),
+    jobs.UnknownJob: Rule(slug="not-found", detail="There is no job with this id."),
+    jobs.ErasedJob: Rule(
+        slug="gone", detail="The job was erased: its retention has passed or it was deleted."
+    ),
+    jobs.BlobMissing: Rule(slug="not-found", detail="This is no longer stored."),
+    jobs.StoreUnavailable: Rule(
+        slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S
+    ),
+    jobs.QueueUnavailable: Rule(
+        slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S
+    ),
+    jobs.JobTooLarge: Rule(
+        slug="payload-too-large", detail="The image is larger than what one job may keep."
+    ),
+    jobs.StoreFull: Rule(
+        slug="queue-full",
+        detail="The job store is nearly full, so no new job is accepted for now.",
+        retry_after_s=RETRY_AFTER_S,
+    ),
+}
+
+# What Flask and Werkzeug raise themselves, by status.
+_BY_STATUS: dict[int, Rule] = {
+    400: Rule(slug="invalid-request", detail="The request is broken or was cut short."),
+    404: Rule(slug="not-found", detail="There is nothing at this path."),
+    405: Rule(slug="method-not-allowed", detail="This path does not answer to this method."),
+    413: Rule(
+        slug="payload-too-large",
+        detail="The body, one of its fields, or the number of its parts is over the limit.",
+    ),
+}
+
+
+def register(app: Flask) -> None:
+    """Answer every exception of the app by problem details."""
+    app.register_error_handler(Exception, _answer)
+
+
+def _answer(error: Exception) -> ResponseReturnValue:
+    if isinstance(error, HTTPException):
+        return _answer_http(error)
+    rule = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
+    if rule is None:
+        _log.error("request failed", path=request.path, method=request.method, exc_info=error)
+        return respond(Rule(slug="internal", detail="The error was logged. It is not your fault."))
+    if PROBLEMS[rule.slug].status >= 500:  # noqa: PLR2004
+        _log.warning("request refused", path=request.path, reason=rule.slug, error=str(error))
+    fields = error.fields if isinstance(error, RequestError) else ()
+    return respond(rule, detail=rule.detail or str(error), fields=fields)
+
+
+def _answer_http(error: HTTPException) -> ResponseReturnValue:
+    status = error.code or 500
+    if error.response is not None or status < 400:  # noqa: PLR2004
+        # A redirect to the path as it is written in the routes, for instance.
+        return error.get_response(request.environ)
+    rule = _BY_STATUS.get(status, Rule(slug="invalid-request" if status < 500 else "internal"))  # noqa: PLR2004
+    detail = rule.detail or error.name
+    if isinstance(error, SecurityError):
+        detail = (
+            "The Host header names a host that this server does not answer for. The operator "
+            "lists its names in LIMELIGHT_TRUSTED_HOSTS."
+        )
+    answer = respond(rule, detail=detail, status=status)
+    for name, value in error.get_headers(request.environ):
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def respond(
+    rule: Rule,
+    *,
+    detail: str | None = None,
+    status: int | None = None,
+    fields: Sequence[FieldError] = (),
+) -> Response:
+    """Problem details as a response to the current request."""
+    path = quote(request.path)
+    body = problem(
+        rule.slug,
+        detail=detail or rule.detail or "",
+        status=status or rule.status,
+        instance=path if len(path) <= _MAX_INSTANCE else None,
+    )
+    if fields:
+        body["errors"] = [{"pointer": field.pointer, "detail": field.detail} for field in fields]
+    # Escaped to ASCII: a name echoed from the request may hold what UTF-8 cannot.
+    answer = Response(json.dumps(body), status=body["status"], content_type=MEDIA_TYPE)
+    answer.headers["Cache-Control"] = "no-store"
+    if rule.retry_after_s is not None:
+        answer.headers["Retry-After"] = str(rule.retry_after_s)
+    return answer

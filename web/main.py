@@ -1,0 +1,104 @@
+"""``limelight-web``: read the settings, build the parts, serve."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+import structlog
+from flask import Flask
+from pydantic import ValidationError
+
+from web.app import create_app
+from web.server import Server
+from web.settings import Address, WebSettings
+from worker.jobs.blobs import open_blobs
+from worker.jobs.catalogue import Catalogue
+from worker.jobs.connection import connect
+from worker.jobs.queue import Queue, celery_app
+from worker.jobs.settings import StoreSettings
+from worker.jobs.store import Store
+
+_log = structlog.get_logger("web.main")
+
+
+class CannotStart(Exception):
+    """The server cannot start as it is configured. The message says what to change."""
+
+
+def main() -> int:
+    """Serve until stopped; return an exit code."""
+    try:
+        settings, store_settings = read_settings()
+        check_exposure(settings)
+        check_port(settings.address)
+    except CannotStart as error:
+        print(f"limelight-web: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    # Addresses that may hold passwords are not part of what the settings show.
+    _log.info("starting", settings=repr(settings), store=repr(store_settings))
+    Server(lambda: build(settings, store_settings), settings).run()
+    return 0
+
+
+def read_settings() -> tuple[WebSettings, StoreSettings]:
+    """Read ``LIMELIGHT_*``.
+
+    Raises
+    ------
+    CannotStart
+        Naming every variable that cannot be used, without its value.
+    """
+    try:
+        return WebSettings(), StoreSettings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"LIMELIGHT_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
+            for found in error.errors(include_url=False, include_input=False)
+        )
+        raise CannotStart(f"a setting cannot be used. {problems}.") from error
+
+
+def check_exposure(settings: WebSettings) -> None:
+    """Refuse to listen beyond this machine where anybody could use the service."""
+    if settings.address.is_loopback or settings.allow_anonymous:
+        return
+    raise CannotStart(
+        f"{settings.bind} can be reached from other machines, and no API keys are configured. "
+        "Listen on 127.0.0.1 (LIMELIGHT_BIND), or set LIMELIGHT_ALLOW_ANONYMOUS=true if "
+        "everybody who can connect may use it."
+    )
+
+
+def check_port(address: Address) -> None:
+    """Find out whether the address can be listened on, before gunicorn tries for seconds."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(tuple(address))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                reason = "another program is listening there. Stop it or choose another port"
+            else:
+                reason = f"{error.strerror or error}. Choose another address"
+            where = f"{address.host}:{address.port}"
+            raise CannotStart(f"cannot listen on {where}: {reason} (LIMELIGHT_BIND).") from error
+
+
+def build(settings: WebSettings, store_settings: StoreSettings) -> Flask:
+    """Build the application over Redis. Nothing is sent before the first request."""
+    redis = connect(store_settings)
+    return create_app(
+        settings,
+        store=Store(redis),
+        blobs=open_blobs(store_settings.blob_url, redis),
+        queue=Queue(celery_app(store_settings)),
+        catalogue=Catalogue(redis),
+        retention_s=store_settings.retention_s,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What the web process needs of the rest, as it sees it: records, bytes, a queue, a catalogue.
+
+``worker.jobs`` has the real ones; the unit tests bring their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from worker.jobs.catalogue import ModelEntry
+from worker.jobs.job import Job, JobRef, JobRequest, QueueName, UploadedImage
+
+
+class JobStore(Protocol):
+    """The job records."""
+
+    def create(
+        self,
+        *,
+        ref: JobRef,
+        queue: QueueName,
+        request: JobRequest,
+        image: UploadedImage,
+        deadline_s: float,
+        retention_s: int,
+    ) -> Job:
+        """Write the record and its entry among the open jobs, in one step."""
+
+    def get(self, ref: JobRef) -> Job:
+        """Return the job, or raise ``UnknownJob`` or ``ErasedJob``."""
+
+    def mark_published(self, ref: JobRef) -> None:
+        """Note that the queue has been told of the job."""
+
+
+class Blobs(Protocol):
+    """Bytes by key. What has no record in the end is swept away."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store the bytes; a reader sees all of them or none."""
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes, or raise ``BlobMissing``."""
+
+
+class Queue(Protocol):
+    """The way to the workers. It carries references, nothing else."""
+
+    def publish(self, ref: JobRef, queue_name: QueueName) -> None:
+        """Tell the workers of a job, or raise ``QueueUnavailable``."""
+
+
+class Catalogue(Protocol):
+    """What the workers say about the models that they are configured for."""
+
+    def models(self) -> Mapping[str, ModelEntry]:
+        """Return the models by name."""
+
+    def workers(self) -> Mapping[str, float]:
+        """Return when each worker was last seen, in Unix seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """The four of them."""
+
+    store: JobStore
+    blobs: Blobs
+    queue: Queue
+    catalogue: Catalogue

@@ -1,0 +1,206 @@
+"""What a request may say, and how a validation error is told in the client's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from web.errors import FieldError, InvalidRequest, pointer_to
+from worker.explain.options import MAX_EXPLAINED_CLASSES, TopClasses
+from worker.explain.presets import PRESETS, STYLES
+from worker.jobs.job import QueueName
+
+MIN_RETENTION_S = 60
+M = TypeVar("M", bound=BaseModel)
+
+
+def _known_preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"there is no such preset; those that exist: {', '.join(PRESETS)}")
+    return name
+
+
+def _is_class(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be a class index (an integer) or a class name (a string)")
+    if isinstance(value, int) and not 0 <= value < 2**31:
+        raise ValueError("must be a class index: an integer of 0 or more")
+    return value
+
+
+def _is_overlay(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError(f"must be a style ({', '.join(STYLES)}) or an object with one")
+    return value
+
+
+Class = Annotated[int | str, BeforeValidator(_is_class)]
+Classes = Annotated[
+    Annotated[TopClasses, Tag("object")]
+    | Annotated[
+        list[Class],
+        Tag("list"),
+        Field(min_length=1, max_length=MAX_EXPLAINED_CLASSES),
+    ],
+    Discriminator(
+        lambda value: "list" if isinstance(value, list | tuple) else "object",
+    ),
+]
+Overlay = Annotated[str | dict[str, Any], BeforeValidator(_is_overlay)]
+MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, Field(max_length=500)]
+
+
+class RequestModel(BaseModel):
+    """Base of what clients send: unknown fields are refused, JSON types are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class JobFields(RequestModel):
+    """A job request without its image. Everything has a default.
+
+    ``options`` and ``overlays`` are laid over the preset and checked there.
+    """
+
+    model: str | None = None
+    version: int | None = Field(None, ge=1, le=2**63 - 1)
+    classes: Classes = Field(default_factory=TopClasses)
+    preset: Annotated[str, AfterValidator(_known_preset)] = "default"
+    options: dict[str, Any] = Field(default_factory=dict)
+    overlays: list[Overlay] | None = Field(None, max_length=len(STYLES))
+    queue: QueueName = "interactive"
+    retention_s: int | None = Field(None, ge=MIN_RETENTION_S)
+    metadata: dict[MetadataKey, MetadataValue] = Field(default_factory=dict, max_length=20)
+
+
+class Base64Data(RequestModel):
+    """A file inside a JSON document."""
+
+    base64: str
+
+
+class JsonBody(JobFields):
+    """A job request as one JSON document."""
+
+    image: Base64Data
+    segments: Base64Data | None = None
+
+
+def validate(model: type[M], document: Any, *, text: bool = False) -> M:
+    """Check a document against a model.
+
+    Parameters
+    ----------
+    model : type
+    document : object
+        JSON values; with ``text``, values that came as text are read by the type of their field.
+    text : bool
+
+    Raises
+    ------
+    InvalidRequest
+        Naming every bad field by its JSON pointer.
+    """
+    if not isinstance(document, Mapping):
+        raise InvalidRequest.at("", "must be a JSON object")
+    try:
+        return model.model_validate(document, strict=False if text else None)
+    except ValidationError as error:
+        raise InvalidRequest(field_errors(error, model=model, document=document)) from error
+
+
+def field_errors(
+    error: ValidationError,
+    *,
+    model: type[BaseModel],
+    document: Any,
+    prefix: Sequence[str | int] = (),
+) -> list[FieldError]:
+    """Tell a validation error by the client's fields, at places in the client's document."""
+    return [
+        FieldError(
+            pointer=pointer_to((*prefix, *_place(found["loc"], document, found["type"]))),
+            detail=_say(found, model),
+        )
+        for found in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _place(loc: tuple[str | int, ...], document: Any, kind: str) -> tuple[str | int, ...]:
+    """Drop from pydantic's location what the client did not write: the tags of unions."""
+    place: list[str | int] = []
+    here = document
+    for part in loc:
+        if (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, Sequence) and isinstance(part, int)
+        ):
+            place.append(part)
+            here = here[part]  # type: ignore[index]
+        elif part is loc[-1] and kind == "missing":
+            place.append(part)
+    return tuple(place)
+
+
+# What pydantic finds, in our words; its own are kept for what is not listed.
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "is required",
+        "literal_error": "must be one of those that exist: {expected}",
+        "union_tag_invalid": "no such method; those that exist: {expected_tags}",
+        "union_tag_not_found": "name one with {discriminator}",
+        "value_error": "{error}",
+        "model_type": "must be an object",
+        "model_attributes_type": "must be an object",
+        "dict_type": "must be an object",
+    }
+)
+
+
+def _say(found: ErrorDetails, model: type[BaseModel]) -> str:
+    if found["type"] == "extra_forbidden":
+        known = ", ".join(_fields_at(model, found["loc"][:-1]))
+        return f"unknown field; those that exist: {known}"
+    if found["type"] in _WORDS:
+        return _WORDS[found["type"]].format(**found.get("ctx", {}))
+    return found["msg"].replace("Input should be", "must be")
+
+
+def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> Iterable[str]:
+    """Names of the fields of the model that stands at a location."""
+    candidates: list[type[BaseModel]] = [model]
+    for part in loc:
+        inner = [
+            found
+            for candidate in candidates
+            if part in candidate.model_fields
+            for found in _models_in(candidate.model_fields[str(part)].annotation)
+        ]
+        tagged = [candidate for candidate in candidates if part in _tags_of(candidate)]
+        candidates = inner or tagged or candidates
+    return candidates[0].model_fields
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _tags_of(model: type[BaseModel]) -> tuple[Any, ...]:
+    method = model.model_fields.get("method")
+    return get_args(method.annotation) if method is not None else ()

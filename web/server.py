@@ -1,0 +1,105 @@
+"""gunicorn, started from Python: one place for its settings, and errors in the API's own form.
+
+What gunicorn refuses before the application sees it (a broken request line, a header that is too
+long) it would answer in HTML; here it is problem details like everything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn import util
+from gunicorn.app.base import BaseApplication
+from gunicorn.http import errors as http
+from gunicorn.workers.gthread import ThreadWorker
+
+from web.problems import MEDIA_TYPE, problem
+from web.settings import WebSettings
+
+# The longest that gunicorn offers. No path of ours comes near, so a longer one leads nowhere: 404.
+_MAX_REQUEST_LINE = 8190
+
+_REASONS = {400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
+_NOT_PARSED = (
+    http.ParseException,
+    http.InvalidChunkSize,
+    http.ChunkMissingTerminator,
+    http.InvalidChunkExtension,
+)
+
+
+class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types.
+    """A threaded worker that answers what it cannot parse by problem details."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that never reached the application."""
+        if isinstance(exc, http.LimitRequestLine):
+            answer = problem("not-found", detail="No path is this long.")
+        elif isinstance(exc, _NOT_PARSED):
+            detail = "The request line or the headers cannot be read, or are too long."
+            answer = problem("invalid-request", detail=detail, status=400)
+        else:
+            self.log.error("request failed in the server", exc_info=exc)
+            answer = problem("internal", detail="The error was logged. It is not your fault.")
+        try:
+            util.write_nonblock(client, _raw(answer))
+        except OSError as error:
+            # Who sends such requests often does not wait for the answer.
+            self.log.debug("the client did not take the answer: %s", error)
+
+
+def _raw(answer: dict[str, Any]) -> bytes:
+    body = json.dumps(answer).encode()
+    status = answer["status"]
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
+    """gunicorn with its settings given here alone: no file, no arguments, no environment.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the application. It is called in each process after the fork, so no connection is
+        ever shared between processes.
+    settings : WebSettings
+    """
+
+    def __init__(self, build: Callable[[], Flask], settings: WebSettings) -> None:
+        self._build = build
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults, and those defaults that matter."""
+        settings = self._settings
+        for name, value in {
+            "bind": settings.bind,
+            "worker_class": "web.server.ProblemWorker",
+            "workers": settings.web_workers,
+            "threads": settings.web_threads,
+            "timeout": settings.web_timeout_s,
+            "graceful_timeout": settings.grace_s,
+            "keepalive": 5,
+            "limit_request_line": _MAX_REQUEST_LINE,
+            "limit_request_fields": 100,
+            "proc_name": "limelight-web",
+            "preload_app": False,
+            # Nobody's forwarded headers count until a proxy is set up by name.
+            "forwarded_allow_ips": "",
+            # gunicorn's own control socket would be one more door, and a file in the home folder.
+            "control_socket_disable": True,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Build the application of one process."""
+        return self._build()

@@ -1,0 +1,86 @@
+"""Settings of the web process, read once from ``LIMELIGHT_*`` (those of the store are its own)."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Address(NamedTuple):
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class WebSettings(BaseSettings):
+    """What the operator may set. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="LIMELIGHT_", frozen=True, extra="ignore")
+
+    bind: str = Field("127.0.0.1:8000", description="host:port to listen on.")
+    web_workers: int = Field(2, ge=1, le=64, description="Processes.")
+    web_threads: int = Field(8, ge=1, le=256, description="Threads in each process.")
+    web_timeout_s: int = Field(60, ge=5, le=600, description="A process stuck longer is replaced.")
+    grace_s: int = Field(30, ge=1, le=600, description="Time for open requests at shutdown.")
+    allow_anonymous: bool = Field(
+        False, description="Listen beyond this machine although no keys are configured."
+    )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("localhost", "127.0.0.1"),
+        min_length=1,
+        description="Host names that are answered for, separated by commas; .example.org means "
+        "its subdomains too.",
+    )
+    default_model: str | None = Field(
+        None, description="The model of a request that names none, where there are several."
+    )
+    max_upload_bytes: int = Field(
+        20_000_000, ge=1_000, le=32_000_000, description="Longest request body."
+    )
+    max_retention_s: int = Field(
+        30 * 86_400, ge=60, description="Longest retention that a request may ask for."
+    )
+    queue_limit_s: int = Field(
+        86_400, ge=1, description="A job that has not started within this time expires."
+    )
+    catalogue_ttl_s: float = Field(
+        1.5, ge=0, le=60, description="How long the model catalogue is remembered."
+    )
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return tuple(host.strip() for host in value.split(",") if host.strip())
+
+    @field_validator("bind")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004
+            raise ValueError("must be host:port, for instance 127.0.0.1:8000")
+        return value
+
+    @property
+    def address(self) -> Address:
+        """``bind`` in its parts."""
+        host, _, port = self.bind.rpartition(":")
+        return Address(host.strip("[]"), int(port))

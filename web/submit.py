@@ -1,0 +1,181 @@
+"""The use case of a POST: check everything, then store, then tell the queue.
+
+Nothing is written before every check has passed, so a refused request leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from web.errors import FieldError, InvalidRequest
+from web.model_index import ModelIndex, resolve_classes
+from web.parsing import Submission
+from web.ports import Ports
+from web.schemas import JobFields, field_errors
+from web.settings import WebSettings
+from worker import images
+from worker.explain.options import ExplanationOptions, Picture, TopClasses
+from worker.explain.presets import PRESETS, picture, resolve
+from worker.jobs import errors as jobs
+from worker.jobs.job import (
+    Job,
+    JobRef,
+    JobRequest,
+    UploadedImage,
+    upload_key,
+    upload_segments_key,
+)
+
+_log = structlog.get_logger("web.submit")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submitter:
+    """Accepts jobs.
+
+    Attributes
+    ----------
+    retention_s : int
+        Retention of a job that asks for none.
+    """
+
+    ports: Ports
+    models: ModelIndex
+    settings: WebSettings
+    retention_s: int
+
+    def submit(self, submission: Submission) -> Job:
+        """Accept a job: record it, then publish its reference.
+
+        A job that was recorded counts as accepted even if the queue cannot be told: the sweeper
+        publishes what was never published.
+
+        Raises
+        ------
+        RequestError, worker.images.ImageError
+            If the request cannot be served; nothing was stored.
+        worker.jobs.errors.JobsError
+            If it could not be stored.
+        """
+        request = self._checked(submission)
+        retention_s = self._retention_of(submission.fields)
+        image = _decoded(submission)
+        job = self._recorded(submission, request, image=image, retention_s=retention_s)
+        self._publish(job)
+        return job
+
+    def _checked(self, submission: Submission) -> JobRequest:
+        fields = submission.fields
+        entry = self.models.for_request(fields.model, default=self.settings.default_model)
+        classes: Mapping[str, Any] | tuple[int, ...]
+        if isinstance(fields.classes, TopClasses):
+            classes = fields.classes.model_dump()
+        else:
+            classes = resolve_classes(entry, fields.classes)
+        return JobRequest(
+            model=entry.name,
+            version=fields.version,
+            classes=classes,
+            preset=fields.preset,
+            options=_options(submission).model_dump(),
+            overlays=tuple(overlay.model_dump() for overlay in _overlays(fields)),
+            has_segments=submission.segments is not None,
+            metadata=fields.metadata,
+        )
+
+    def _retention_of(self, fields: JobFields) -> int:
+        longest = self.settings.max_retention_s
+        if fields.retention_s is not None and fields.retention_s > longest:
+            raise InvalidRequest.at("/retention_s", f"must be at most {longest} (seconds)")
+        return fields.retention_s or self.retention_s
+
+    def _recorded(
+        self,
+        submission: Submission,
+        request: JobRequest,
+        *,
+        image: UploadedImage,
+        retention_s: int,
+    ) -> Job:
+        """Store the bytes and then the record. Blobs without a record are swept away in time."""
+        ref = JobRef.new()
+        self.ports.blobs.put(upload_key(ref), submission.image)
+        if submission.segments is not None:
+            self.ports.blobs.put(upload_segments_key(ref), submission.segments)
+        return self.ports.store.create(
+            ref=ref,
+            queue=submission.fields.queue,
+            request=request,
+            image=image,
+            deadline_s=self.settings.queue_limit_s,
+            retention_s=retention_s,
+        )
+
+    def _publish(self, job: Job) -> None:
+        try:
+            self.ports.queue.publish(job.ref, job.queue)
+            self.ports.store.mark_published(job.ref)
+        except jobs.JobsError as error:
+            _log.warning("accepted but not published yet", job=str(job.ref), error=str(error))
+
+
+def _options(submission: Submission) -> ExplanationOptions:
+    """Lay the request's options over its preset; an uploaded label map is used if none is named."""
+    fields = submission.fields
+    asked = dict(fields.options)
+    if submission.segments is not None:
+        asked.setdefault("segmentation", "custom")
+    try:
+        options = resolve(fields.preset, asked, text=submission.is_text)
+    except ValidationError as error:
+        raise InvalidRequest(
+            field_errors(error, model=ExplanationOptions, document=asked, prefix=["options"])
+        ) from error
+    wants_map = options.segmentation.method == "custom"
+    if wants_map and submission.segments is None:
+        raise InvalidRequest.at("/segments", "is required by the segmentation 'custom'")
+    if submission.segments is not None and not wants_map:
+        raise InvalidRequest.at(
+            "/segments", f"is not used by the segmentation {options.segmentation.method!r}"
+        )
+    return options
+
+
+def _overlays(fields: JobFields) -> list[Picture]:
+    """Choose the pictures to draw: those asked for or the preset's own, at most one of a style."""
+    asked = PRESETS[fields.preset].overlays if fields.overlays is None else fields.overlays
+    pictures: dict[str, Picture] = {}
+    wrong: list[FieldError] = []
+    for position, item in enumerate(asked):
+        place = ("overlays", position)
+        document = {"style": item} if isinstance(item, str) else item
+        try:
+            found = picture(fields.preset, document)
+        except ValidationError as error:
+            # A style named by text stands at the item itself, not in a field of it.
+            named = {} if isinstance(item, str) else document
+            wrong += field_errors(error, model=Picture, document=named, prefix=place)
+            continue
+        if found.style in pictures:
+            detail = f"asks for {found.style!r} a second time"
+            wrong.append(FieldError(pointer=f"/overlays/{position}", detail=detail))
+        pictures[found.style] = found
+    if wrong:
+        raise InvalidRequest(wrong)
+    return list(pictures.values())
+
+
+def _decoded(submission: Submission) -> UploadedImage:
+    """Decode what was uploaded, to be sure that a worker can."""
+    decoded = images.decode(submission.image)
+    if submission.segments is not None:
+        try:
+            images.decode_label_map(submission.segments, width=decoded.width, height=decoded.height)
+        except images.BadLabelMap as error:
+            raise InvalidRequest.at("/segments", str(error)) from error
+    return UploadedImage(sha256=decoded.sha256, width=decoded.width, height=decoded.height)
