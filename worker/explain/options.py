@@ -2,8 +2,9 @@
 
 The web process validates requests with these models and publishes them in its schema, so this
 module imports pydantic alone: no numpy, no scikit-image. The functions behind the names live in
-``segments``, ``samplers``, ``perturb``, ``surrogate`` and ``overlays``; each of those keeps a
-registry, and a test holds every registry equal to the names here.
+``segments``, ``samplers``, ``baselines``, ``proximity``, ``surrogate``, ``selection`` and
+``overlays``; each of those keeps a registry, and a test holds every registry equal to the names
+here.
 """
 
 from __future__ import annotations
@@ -180,15 +181,18 @@ class BayesianRidge(Options):
 
 
 Surrogate = Annotated[
-    Annotated[
-        Ridge | NormalisedRidge | Ols | Lasso | BayesianRidge, Field(discriminator="method")
-    ],
+    Annotated[Ridge | NormalisedRidge | Ols | Lasso | BayesianRidge, Field(discriminator="method")],
     BeforeValidator(_method),
 ]
 
 # --- names that take no parameters --------------------------------------------------------------
 
 Sampler = Literal["orthogonal", "bernoulli", "antithetic", "random-rate", "lime"]
+# Those that draw in blocks can go on until the answer is settled; the others draw all at once.
+BLOCK_SAMPLERS: tuple[Sampler, ...] = ("orthogonal", "bernoulli", "antithetic")
+# Those that take a keep probability; the others set their own.
+RATED_SAMPLERS: tuple[Sampler, ...] = ("bernoulli", "antithetic")
+KEEP_HALF = 0.5
 Distance = Literal["cosine", "hidden-share", "hidden-share-of-requested", "image", "uniform"]
 Kernel = Literal["sqrt-exponential", "exponential"]
 FeatureSelection = Literal["none", "lime-auto", "visualime"]
@@ -202,7 +206,7 @@ class ExplanationOptions(Options):
     segmentation: Segmentation = Field(default_factory=lambda: Slic(method="slic"))
     sampler: Sampler = "orthogonal"
     samples: int = Field(1000, ge=2, le=MAX_SAMPLES, description="Limit of perturbed images.")
-    keep_probability: Share = 0.5
+    keep_probability: Share = KEEP_HALF
     stop_when_settled: bool = Field(
         True, description="Stop before the limit once the top segments are settled."
     )
@@ -212,19 +216,35 @@ class ExplanationOptions(Options):
     kernel_width: PositiveFloat = 0.25
     surrogate: Surrogate = Field(default_factory=lambda: Ridge(method="ridge"))
     feature_selection: FeatureSelection = "none"
+    num_features: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SEGMENTS,
+        description="Segments that a feature selection keeps; null: all of them for lime-auto, "
+        "half of them for visualime.",
+    )
     score_scale: ScoreScale = "probability"
     insertion_deletion: bool = Field(
-        False, description="Also measure insertion and deletion AUC, for 2S+ further images."
+        False,
+        description="Also measure insertion and deletion AUC. Costs twice as many images as there "
+        "are segments for each class, and three times as many for the random order.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1)
 
     @model_validator(mode="after")
     def _fits_together(self) -> ExplanationOptions:
-        if self.stop_when_settled and self.sampler not in ("orthogonal", "antithetic", "bernoulli"):
+        if self.stop_when_settled and self.sampler not in BLOCK_SAMPLERS:
             raise ValueError(
                 f"stop_when_settled needs a sampler that can go on in blocks; "
                 f"{self.sampler!r} draws all samples at once"
             )
+        if self.keep_probability != KEEP_HALF and self.sampler not in RATED_SAMPLERS:
+            raise ValueError(
+                f"sampler {self.sampler!r} sets its own keep probability; leave keep_probability "
+                f"at {KEEP_HALF} or use one of {', '.join(RATED_SAMPLERS)}"
+            )
+        if self.num_features is not None and self.feature_selection == "none":
+            raise ValueError("num_features needs a feature_selection: 'lime-auto' or 'visualime'")
         if self.distance == "hidden-share-of-requested" and not hasattr(
             self.segmentation, "n_segments"
         ):
@@ -251,7 +271,10 @@ class Picture(Options):
     format: Literal["png", "webp"] = "png"
     max_side: int = Field(1024, ge=64, le=2048, description="Longest side in pixels.")
     top_k: int | None = Field(
-        None, ge=1, le=MAX_SEGMENTS, description="Show the k segments with the largest |attribution|."
+        None,
+        ge=1,
+        le=MAX_SEGMENTS,
+        description="Show the k segments with the largest |attribution|.",
     )
     coverage: Share | None = Field(
         None, description="Show the strongest segments that together cover this share of the image."

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, get_args
 
-from worker.explain.options import ExplanationOptions, Picture, Style
+from worker.explain.options import (
+    BLOCK_SAMPLERS,
+    RATED_SAMPLERS,
+    ExplanationOptions,
+    Picture,
+    Style,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +110,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 
 
-def resolve(preset: str, overrides: Mapping[str, Any]) -> ExplanationOptions:
+def resolve(preset: str, overrides: Mapping[str, Any], *, text: bool = False) -> ExplanationOptions:
     """Lay a request's own options over a preset.
 
     An object that names the method the preset has, or names none, adjusts the preset's
@@ -116,6 +122,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ExplanationOptions:
         A name in ``PRESETS``.
     overrides : mapping
         JSON values, as the client sent them.
+    text : bool
+        Whether the client's values are text (form fields), to be read by the type of their option.
 
     Raises
     ------
@@ -128,11 +136,14 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ExplanationOptions:
     if "sampler" in overrides and "stop_when_settled" not in overrides and "sampler" not in merged:
         # The default stops early, which only samplers that draw in blocks can do. Naming another
         # sampler must not force the client to know that.
-        merged["stop_when_settled"] = overrides["sampler"] not in ("lime", "random-rate")
+        merged["stop_when_settled"] = overrides["sampler"] in BLOCK_SAMPLERS
+    if "sampler" in overrides and overrides["sampler"] not in RATED_SAMPLERS:
+        # Likewise the preset's keep probability, which the sampler named in its place may not take.
+        merged.pop("keep_probability", None)
     for name, value in overrides.items():
         base = merged.get(name, _default_of(name))
         merged[name] = _adjust(base, value)
-    return ExplanationOptions.model_validate(merged)
+    return ExplanationOptions.model_validate(merged, strict=False if text else None)
 
 
 def picture(preset: str, request: str | Mapping[str, Any]) -> Picture:

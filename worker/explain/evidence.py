@@ -1,0 +1,109 @@
+"""Evidence: samples with their scores, and what of it is independent of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.explain.explanation import Floats, Progress, Samples
+from worker.explain.options import ExplanationOptions
+from worker.explain.samplers import SAMPLERS, Block
+from worker.explain.scoring import SCALES, Scorer
+from worker.explain.stopping import LEAST_BLOCKS
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """Samples and scores of the explained classes.
+
+    Attributes
+    ----------
+    samples : (N, S) bool
+    scores : (N, C) float64
+    clusters : (N,) int
+        Ascending; rows of one cluster (a row or a pair) are not independent of each other.
+    units : (N,) int
+        Ascending; rows of different units are independent.
+    first_block : int
+        Rows of the first block.
+    """
+
+    samples: Samples
+    scores: Floats
+    clusters: NDArray[np.intp]
+    units: NDArray[np.intp]
+    first_block: int
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block], scores: Floats) -> Evidence:
+        """Join the blocks, whose scores come in one array."""
+        clusters = _joined([np.arange(len(b.rows)) // (2 if b.paired else 1) for b in blocks])
+        balanced = all(block.balanced for block in blocks)
+        return cls(
+            samples=np.concatenate([block.rows for block in blocks]),
+            scores=scores,
+            clusters=clusters,
+            units=_joined([np.zeros(len(b.rows), dtype=np.intp) for b in blocks])
+            if balanced
+            else clusters,
+            first_block=len(blocks[0].rows),
+        )
+
+    def halves(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Masks of two independent halves: every other unit. None if there is one unit only."""
+        odd = self.units % 2 == 1
+        return (~odd, odd) if odd.any() else None
+
+
+def gather(
+    scorer: Scorer,
+    *,
+    segments: int,
+    classes: Sequence[int],
+    options: ExplanationOptions,
+    on_progress: Progress,
+) -> Iterator[Evidence]:
+    """Draw and score samples, and give all evidence so far whenever it is worth a look.
+
+    With ``stop_when_settled`` that is after each block from the second on, and the caller stops
+    when it has seen enough. Without, all samples are scored in one go, which keeps the predictor
+    busiest, and there is one look. The last look has ``options.samples`` samples.
+    """
+    blocks: list[Block] = []
+    scores: list[Floats] = []
+    done = 0
+    for group in _groups(segments, options):
+
+        def report(scored: int, before: int = done) -> None:
+            on_progress("sampling", before + scored, options.samples)
+
+        rows = np.concatenate([block.rows for block in group])
+        raw = scorer(rows, columns=classes, on_scored=report)
+        blocks += group
+        scores.append(SCALES[options.score_scale](raw))
+        done += len(rows)
+        if len(blocks) >= LEAST_BLOCKS or done == options.samples:
+            yield Evidence.of(blocks, np.concatenate(scores))
+
+
+def _groups(segments: int, options: ExplanationOptions) -> Iterator[list[Block]]:
+    """Blocks that are scored together."""
+    drawn = SAMPLERS[options.sampler](
+        segments=segments,
+        limit=options.samples,
+        keep_probability=options.keep_probability,
+        seed=options.seed,
+    )
+    if options.stop_when_settled:
+        yield from ([block] for block in drawn)
+    else:
+        yield list(drawn)
+
+
+def _joined(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """Join, numbering on from part to part."""
+    starts = np.cumsum([0, *(int(part.max()) + 1 for part in parts)])
+    return np.concatenate([part + start for part, start in zip(parts, starts, strict=False)])

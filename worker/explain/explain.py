@@ -1,0 +1,183 @@
+"""The pipeline: segment, score the image, draw samples and score them until settled, judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from worker.explain.assessment import assess
+from worker.explain.baselines import baseline_image
+from worker.explain.errors import UnknownClass
+from worker.explain.evidence import gather
+from worker.explain.explanation import (
+    ClassExplanation,
+    Explanation,
+    Floats,
+    Image,
+    Prediction,
+    Progress,
+    Score,
+)
+from worker.explain.findings import Ends, rank_areas, warnings_of, write_up
+from worker.explain.options import ExplanationOptions, TopClasses
+from worker.explain.perturb import Hiding
+from worker.explain.scoring import Scorer
+from worker.explain.segments import digest, segment
+
+__all__ = [
+    "ClassExplanation",
+    "Explanation",
+    "Prediction",
+    "Progress",
+    "Score",
+    "explain",
+    "ignore",
+]
+
+Item = TypeVar("Item")
+
+_PREDICTIONS = 5
+
+
+def ignore(stage: str, samples_done: int, samples_limit: int) -> None:
+    """Take no notice of progress."""
+
+
+def explain(
+    image: Image,
+    *,
+    options: ExplanationOptions,
+    classes: TopClasses | Sequence[int],
+    score: Score,
+    batch_size: int,
+    custom_segments: NDArray[np.integer[Any]] | None = None,
+    on_progress: Progress = ignore,
+) -> Explanation:
+    """Explain why a model gives classes their scores on one image.
+
+    The same arguments give the same answer to the bit, timings apart.
+
+    Parameters
+    ----------
+    image : (H, W, C) uint8
+        At the model's input size, C = 1 or 3. Never modified.
+    options : ExplanationOptions
+    classes : TopClasses or sequence of int
+        The classes with the highest scores, or class indices.
+    score : Score
+        The port to the model.
+    batch_size : int
+        The most images in one batch.
+    custom_segments : (H, W) int, optional
+        Label map for segmentation ``custom``; each distinct value is a segment.
+    on_progress : Progress
+        Told of each step. What it raises passes through, and so ends the explanation.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    ExplainError
+        If the request cannot be met; see ``errors``. What ``score`` raises passes through.
+    """
+    clock = _Clock()
+    on_progress("segmenting", 0, options.samples)
+    with clock("segment_s"):
+        segments = segment(image, options.segmentation, custom=custom_segments)
+        baseline = baseline_image(image, segments, options.baseline)
+        hiding = Hiding(image=image, baseline=baseline, segments=segments)
+    scorer = Scorer(hiding, score, batch_size=batch_size)
+    with clock("predict_s"):
+        ends = Ends.of(scorer, hiding.segment_count)
+    explained = _chosen(classes, ends.whole)
+
+    looks = gather(
+        scorer,
+        segments=hiding.segment_count,
+        classes=explained,
+        options=options,
+        on_progress=on_progress,
+    )
+    for evidence in clock.each("predict_s", looks):
+        with clock("fit_s"), _one_thread():
+            assessment = assess(evidence, hiding, options)
+        if assessment.is_settled:
+            break
+
+    used = len(assessment.evidence.samples)
+    on_progress("fitting", used, options.samples)
+    with clock("predict_s"):
+        areas = rank_areas(scorer, assessment, explained, ends, options)
+    with clock("fit_s"), _one_thread():
+        answers = write_up(assessment, explained, ends, areas, options)
+    return Explanation(
+        predictions=_predictions(ends.whole),
+        classes=answers,
+        segments=segments,
+        segments_sha256=digest(segments),
+        samples_used=used,
+        samples_limit=options.samples,
+        images_scored=scorer.images_scored,
+        sampler=options.sampler,
+        seed=options.seed,
+        timings=dict(clock.seconds),
+        warnings=tuple(warnings_of(answers, assessment, options)),
+    )
+
+
+def _predictions(scores: Floats) -> tuple[Prediction, ...]:
+    return tuple(
+        Prediction(class_index=int(index), score=float(scores[index]))
+        for index in _best(scores, _PREDICTIONS)
+    )
+
+
+def _chosen(classes: TopClasses | Sequence[int], scores: Floats) -> tuple[int, ...]:
+    """Tell the indices to explain, each once."""
+    if isinstance(classes, TopClasses):
+        return tuple(int(index) for index in _best(scores, classes.top))
+    unknown = [index for index in classes if not 0 <= index < len(scores)]
+    if unknown:
+        raise UnknownClass(f"the model has classes 0 to {len(scores) - 1}, not {unknown[0]}")
+    return tuple(dict.fromkeys(classes))
+
+
+def _best(scores: Floats, count: int) -> NDArray[np.intp]:
+    """Sort classes by score, the highest first, of equal ones the lower index first."""
+    return np.argsort(-scores, kind="stable")[:count]
+
+
+def _one_thread() -> threadpool_limits:
+    # With several threads the order of additions, and so the last bits of the answer, would
+    # depend on the number of cores.
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+class _Clock:
+    """Seconds spent, by name."""
+
+    def __init__(self) -> None:
+        self.seconds = {"segment_s": 0.0, "predict_s": 0.0, "fit_s": 0.0}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - start
+
+    def each(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
+        """Pass items on, counting the time that it takes to make them."""
+        while True:
+            with self(name):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item

@@ -1,0 +1,142 @@
+"""The last step: write down each class with every figure, and what a reader should be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from worker.explain import figures, stopping, uncertainty
+from worker.explain.assessment import Assessment, overlaps_of_halves
+from worker.explain.explanation import ClassExplanation, Floats
+from worker.explain.options import ExplanationOptions
+from worker.explain.scoring import Scorer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ends:
+    """Scores (classes,) of the untouched image and of the one with all segments hidden.
+
+    They are reported and not fitted: the samples of a fit are those of its sampler alone, so that
+    the surrogate's value for the untouched image says something when it is held against the score.
+    """
+
+    whole: Floats
+    hidden: Floats
+
+    @classmethod
+    def of(cls, scorer: Scorer, segments: int) -> Ends:
+        """Have both scored, in one batch where its size allows."""
+        whole, hidden = scorer(np.repeat([[True], [False]], segments, axis=1))
+        return cls(whole=whole, hidden=hidden)
+
+
+def rank_areas(
+    scorer: Scorer,
+    assessment: Assessment,
+    classes: Sequence[int],
+    ends: Ends,
+    options: ExplanationOptions,
+) -> list[dict[str, float] | None]:
+    """Measure insertion and deletion of each class, if asked for.
+
+    The random orders are shared by all classes.
+    """
+    if not options.insertion_deletion:
+        return [None for _ in classes]
+    segments = assessment.evidence.samples.shape[1]
+    random = scorer(figures.random_samples(segments, seed=options.seed), columns=classes)
+    areas: list[dict[str, float] | None] = []
+    for number, index in enumerate(classes):
+        rows = figures.ranking_samples(assessment.verdicts[number].fit.attributions)
+        areas.append(
+            figures.insertion_deletion(
+                scorer(rows, columns=[index])[:, 0],
+                random[:, number],
+                score=float(ends.whole[index]),
+                hidden_score=float(ends.hidden[index]),
+            )
+        )
+    return areas
+
+
+def write_up(
+    assessment: Assessment,
+    classes: Sequence[int],
+    ends: Ends,
+    areas: Sequence[Mapping[str, float] | None],
+    options: ExplanationOptions,
+) -> tuple[ClassExplanation, ...]:
+    """Compute all figures of each class."""
+    overlaps = overlaps_of_halves(assessment, options)
+    return tuple(
+        _class_explanation(
+            assessment, number, index=index, ends=ends, overlap=overlap, area=area, options=options
+        )
+        for number, (index, overlap, area) in enumerate(zip(classes, overlaps, areas, strict=True))
+    )
+
+
+def _class_explanation(
+    assessment: Assessment,
+    number: int,
+    *,
+    index: int,
+    ends: Ends,
+    overlap: float | None,
+    area: Mapping[str, float] | None,
+    options: ExplanationOptions,
+) -> ClassExplanation:
+    weights, verdict = assessment.weights, assessment.verdicts[number]
+    fit, influences = verdict.fit, verdict.influences
+    errors = None if influences is None else uncertainty.standard_errors(influences)
+    looks = 1
+    if options.stop_when_settled:
+        looks = stopping.looks(limit=options.samples, block=assessment.evidence.first_block)
+    return ClassExplanation(
+        class_index=index,
+        score=float(ends.whole[index]),
+        hidden_score=float(ends.hidden[index]),
+        intercept=fit.intercept,
+        surrogate_score=fit.surrogate_score,
+        r2=figures.r2(verdict.scores, fit.fitted, weights),
+        press_r2=figures.press_r2(fit, verdict.scores, weights),
+        attributions=fit.attributions,
+        standard_errors=errors,
+        sign_confidence=None
+        if errors is None
+        else uncertainty.sign_confidence(fit.attributions, errors),
+        settled=verdict.settled,
+        certified=verdict.certified(looks=looks),
+        jaccard_at_5=overlap,
+        insertion_deletion=area,
+    )
+
+
+def warnings_of(
+    answers: Sequence[ClassExplanation], assessment: Assessment, options: ExplanationOptions
+) -> Iterator[str]:
+    """Tell what a reader should know before trusting the answer, a sentence each."""
+    used, segments = assessment.evidence.samples.shape
+    if used < 2 * segments:
+        yield (
+            f"{used} samples for {segments} segments are fewer than two for each; raise samples, "
+            f"or ask for fewer segments"
+        )
+    for answer, verdict in zip(answers, assessment.verdicts, strict=True):
+        if not figures.moved(verdict.scores, assessment.weights):
+            yield (
+                f"hiding segments did not change the score of class {answer.class_index}; it does "
+                f"not depend on what the baseline hides"
+            )
+        elif options.stop_when_settled and answer.settled is None:
+            yield (
+                f"class {answer.class_index}: this surrogate has no standard errors, so that it "
+                f"could not be told whether the answer was settled before the limit"
+            )
+        elif answer.settled is False:
+            yield (
+                f"class {answer.class_index}: the top segments were not settled after {used} "
+                f"samples; raise samples, or ask for fewer segments"
+            )

@@ -1,0 +1,66 @@
+"""When the answer is settled: the segments shown first are those that belong there.
+
+A member of the top k is rightly there if no segment outside is stronger. It is settled if that
+holds within a tolerance of 10% of the strongest attribution at 95% confidence: were an outsider
+stronger by less, nobody would see it in the picture. ``certified`` asks the same at a level that
+is corrected (Bonferroni) for k members and for every look that could have been taken, so that it
+holds however often one looked.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from statistics import NormalDist
+
+import numpy as np
+
+from worker.explain.explanation import Floats
+
+TOP = 5
+TOLERANCE = 0.1
+LEVEL = 0.95
+LEAST_BLOCKS = 2  # Before the second block there is nothing that a first could be held against.
+
+
+def is_settled(attributions: Floats, influences: Floats) -> bool:
+    """Whether the top segments are rightly there, at 95% for each."""
+    return _rightly_there(attributions, influences, level=LEVEL)
+
+
+def is_certified(attributions: Floats, influences: Floats, *, looks: int) -> bool:
+    """Whether they are, with correction for all members and looks.
+
+    Parameters
+    ----------
+    attributions : (S,) float64
+    influences : (G, S) float64
+        From ``uncertainty.influence``.
+    looks : int
+        How often the question could have been asked before the limit of samples.
+    """
+    comparisons = _top_count(attributions) * looks
+    return _rightly_there(attributions, influences, level=1.0 - (1.0 - LEVEL) / comparisons)
+
+
+def looks(*, limit: int, block: int) -> int:
+    """How often one can ask until the limit of samples, from the second block on."""
+    return max(ceil(limit / block) - LEAST_BLOCKS + 1, 1)
+
+
+def _rightly_there(attributions: Floats, influences: Floats, *, level: float) -> bool:
+    count = _top_count(attributions)
+    strengths = np.abs(attributions)
+    order = np.argsort(-strengths, kind="stable")
+    top, others = order[:count], order[count:]
+    # Turned so that every attribution is positive, a difference of strengths is one of columns.
+    turned = influences * np.where(attributions < 0, -1.0, 1.0)
+    variances = (turned**2).sum(axis=0)
+    shared = turned[:, top].T @ turned[:, others]
+    spread = np.sqrt(np.maximum(variances[top, None] + variances[None, others] - 2 * shared, 0.0))
+    lead = strengths[top, None] - strengths[None, others] + TOLERANCE * strengths.max()
+    return bool((lead >= NormalDist().inv_cdf(level) * spread).all())
+
+
+def _top_count(attributions: Floats) -> int:
+    """Five, but never all of the segments: then there would be nothing to be wrong about."""
+    return min(TOP, len(attributions) - 1)
