@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.fakes import FakeStore, make_job
+from worker.failures import TimedOut
+from worker.heartbeat import Canceled, Heartbeat, LeaseLost, ShuttingDown
+from worker.jobs.errors import StoreUnavailable
+from worker.jobs.store import Claim
+from worker.ports import Limits
+
+QUICK = Limits(beat_s=0.005, lease_s=0.5)
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def claim(store: FakeStore) -> Claim:
+    job = store.add(make_job())
+    return store.claim(job.ref, worker="host/1", lease_s=30)
+
+
+def heartbeat(
+    store: FakeStore,
+    claim: Claim,
+    *,
+    limits: Limits = QUICK,
+    shutting_down: Callable[[], bool] = lambda: False,
+) -> Heartbeat:
+    return Heartbeat(store, claim, limits=limits, shutting_down=shutting_down)
+
+
+def test_the_lease_is_renewed_while_the_block_runs_and_not_after(
+    store: FakeStore, claim: Claim
+) -> None:
+    with heartbeat(store, claim) as beating:
+        wait_until(lambda: store.renewals >= 3)
+        beating.checkpoint()
+    seen = store.renewals
+    time.sleep(0.05)
+    assert store.renewals == seen
+    assert threading.active_count() == 1
+
+
+def test_a_lease_shorter_than_three_beats_is_renewed_three_times_in_it(
+    store: FakeStore, claim: Claim
+) -> None:
+    with heartbeat(store, claim, limits=Limits(beat_s=60, lease_s=0.03)):
+        wait_until(lambda: store.renewals >= 2)
+
+
+def test_a_cancel_is_learnt_by_the_beat(store: FakeStore, claim: Claim) -> None:
+    with heartbeat(store, claim) as beating:
+        beating.checkpoint()
+        store.request_cancel(claim.job.ref)
+        seen = store.renewals
+        wait_until(lambda: store.renewals >= seen + 2)
+        with pytest.raises(Canceled):
+            beating.checkpoint()
+
+
+def test_a_lease_that_another_worker_has_is_lost(store: FakeStore, claim: Claim) -> None:
+    with heartbeat(store, claim) as beating:
+        store.steal(claim.job.ref)
+        wait_until(lambda: not beating_thread_alive())
+        with pytest.raises(LeaseLost):
+            beating.checkpoint()
+
+
+def test_a_store_that_is_away_for_less_than_the_lease_loses_nothing(
+    store: FakeStore, claim: Claim
+) -> None:
+    failures = iter(range(3))
+
+    def away() -> None:
+        if next(failures, None) is not None:
+            raise StoreUnavailable("redis restarts")
+
+    store.before["renew"] = away
+    with heartbeat(store, claim) as beating:
+        wait_until(lambda: store.renewals >= 2)
+        beating.checkpoint()
+
+
+def test_a_store_that_is_away_for_longer_than_the_lease_loses_it(
+    store: FakeStore, claim: Claim
+) -> None:
+    def away() -> None:
+        raise StoreUnavailable("redis is down")
+
+    store.before["renew"] = away
+    with heartbeat(store, claim, limits=Limits(beat_s=0.005, lease_s=0.02)) as beating:
+        wait_until(lambda: not beating_thread_alive())
+        with pytest.raises(LeaseLost):
+            beating.checkpoint()
+
+
+def test_a_shutdown_is_seen_at_the_next_checkpoint(store: FakeStore, claim: Claim) -> None:
+    with (
+        heartbeat(store, claim, shutting_down=lambda: True) as beating,
+        pytest.raises(ShuttingDown),
+    ):
+        beating.checkpoint()
+
+
+def test_the_time_limit_ends_the_work_and_the_renewals(store: FakeStore, claim: Claim) -> None:
+    limits = Limits(beat_s=0.005, lease_s=0.5, job_limit_s=0.03)
+    with heartbeat(store, claim, limits=limits) as beating:
+        assert beating.remaining_s <= 0.03
+        wait_until(lambda: not beating_thread_alive())
+        with pytest.raises(TimedOut, match=r"0\.03 s"):
+            beating.checkpoint()
+
+
+def beating_thread_alive() -> bool:
+    return any(thread.name == "heartbeat" for thread in threading.enumerate())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.002)

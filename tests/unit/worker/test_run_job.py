@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.unit.fakes import FakeBlobs, FakeModel, FakeStore, make_job, png, submit
+from worker.failures import UnknownModel
+from worker.jobs.errors import StoreFull, StoreUnavailable
+from worker.jobs.job import Job, JobRef, artifact_key, upload_key, upload_segments_key
+from worker.ports import Limits, Model, Ports
+from worker.run_job import Outcome, run_job
+from worker.serving.errors import ModelVersionGone, PredictorUnavailable
+
+
+class World:
+    """A worker's surroundings, and what the tests do in them."""
+
+    def __init__(self) -> None:
+        self.store = FakeStore()
+        self.blobs = FakeBlobs()
+        self.model = FakeModel()
+        self.shutting_down = False
+        self.limits = Limits(beat_s=0.01, lease_s=0.5)
+
+    def submit(self, job: Job, image: bytes | None = None) -> Job:
+        return submit(self.store, self.blobs, job, image)
+
+    def run(self, job: Job) -> Outcome:
+        return run_job(job.ref, ports=self.ports())
+
+    def ports(self) -> Ports:
+        return Ports(
+            store=self.store,
+            blobs=self.blobs,
+            model=self._model,
+            worker="host/1",
+            limits=self.limits,
+            shutting_down=lambda: self.shutting_down,
+            libraries={"limelight": "0.1.0"},
+        )
+
+    def _model(self, name: str) -> Model:
+        if name != "quadrants":
+            raise UnknownModel(name)
+        return self.model
+
+    def artifact(self, job: Job, name: str, *, fence: int = 1) -> bytes:
+        return self.blobs.get(artifact_key(job.ref, fence, name))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_job_is_explained_stored_and_ended_in_one_go(world: World) -> None:
+    job = world.submit(make_job(overlays=("signed", "heatmap"), classes={"top": 2}))
+
+    assert world.run(job) == "succeeded"
+
+    ended = world.store.get(job.ref)
+    assert ended.status == "succeeded"
+    result = ended.result
+    assert result is not None
+    assert result["model"]["version"] == 3
+    assert result["fence"] == 1
+    assert result["predictions"][0]["class_name"] == "north-east"
+    assert result["samples"]["model_calls"] == world.model.batches
+    assert result["libraries"] == {"limelight": "0.1.0"}
+    for explanation in result["explanations"]:
+        assert explanation["overlays"] == {"signed": "png", "heatmap": "png"}
+        for style in ("signed", "heatmap"):
+            path = f"overlays/{explanation['class_index']}/{style}.png"
+            assert world.artifact(job, path).startswith(b"\x89PNG")
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_the_arrays_are_in_pixels_of_the_upload(world: World, tmp_path: object) -> None:
+    job = world.submit(make_job())
+    world.run(job)
+
+    arrays = json.loads(world.artifact(job, "attributions.json"))
+    assert (arrays["width"], arrays["height"]) == (60, 40)
+    assert sum(arrays["areas"]) == pytest.approx(1.0)
+    assert len(arrays["classes"][0]["attributions"]) == arrays["segments"]["count"]
+
+
+def test_the_brightest_quadrant_holds_the_segment_that_counts_most(world: World) -> None:
+    job = world.submit(make_job(classes=(1,)))
+    world.run(job)
+
+    result = world.store.get(job.ref).result
+    assert result is not None
+    x0, y0, x1, y1 = result["explanations"][0]["top_segments"][0]["bbox"]
+    assert (x0 + x1) / 2 > 30
+    assert (y0 + y1) / 2 < 20
+
+
+def test_the_same_request_and_seed_give_the_same_bytes(world: World) -> None:
+    first, second = (
+        world.submit(make_job(overlays=("signed", "sheet"), options={"seed": 5})) for _ in range(2)
+    )
+    world.run(first)
+    world.run(second)
+
+    names = ("attributions.json", "segments.png", "overlays/1/signed.png", "overlays/1/sheet.png")
+    for name in names:
+        assert world.artifact(first, name) == world.artifact(second, name)
+
+
+def test_an_uploaded_label_map_is_what_is_explained(world: World) -> None:
+    job = world.submit(make_job(options={"segmentation": {"method": "custom"}}, has_segments=True))
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:, 20:40] = 7
+    labels[:, 40:] = 200
+    world.blobs.put(upload_segments_key(job.ref), png(labels))
+
+    assert world.run(job) == "succeeded"
+    result = world.store.get(job.ref).result
+    assert result is not None
+    assert result["segments"]["count"] == 3
+
+
+def test_a_job_that_cannot_be_claimed_ends_the_task_quietly(world: World) -> None:
+    job = world.submit(make_job())
+    world.run(job)
+
+    assert world.run(job) == "refused"
+    assert run_job(JobRef.new(), ports=world.ports()) == "refused"
+    assert world.store.get(job.ref).attempts == 1
+
+
+def test_a_store_that_is_away_at_the_claim_leaves_the_job_to_the_sweeper(world: World) -> None:
+    job = world.submit(make_job())
+    world.store.before["claim"] = raises(StoreUnavailable("redis is away"))
+
+    assert world.run(job) == "lost"
+
+
+def test_a_cancel_before_the_start_costs_no_model_call(world: World) -> None:
+    job = world.submit(make_job())
+    world.store.request_cancel(job.ref)
+
+    assert world.run(job) == "canceled"
+    assert world.store.get(job.ref).status == "canceled"
+    assert world.model.batches == 0
+
+
+def test_a_cancel_stops_at_the_next_batch_and_ends_the_calls_in_flight(world: World) -> None:
+    job = world.submit(make_job(options={"samples": 1000, "stop_when_settled": False}))
+
+    def cancel_at_the_third(batches: int) -> None:
+        if batches == 3:
+            world.store.request_cancel(job.ref)
+            wait_for_a_renewal(world.store)
+
+    world.model.on_batch = cancel_at_the_third
+
+    assert world.run(job) == "canceled"
+    assert world.model.batches <= 5
+    assert world.model.closed == 1
+
+
+def test_a_worker_that_lost_its_lease_changes_nothing(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = lambda batches: world.store.steal(job.ref) if batches == 2 else None
+
+    assert world.run(job) == "lost"
+    left = world.store.get(job.ref)
+    assert (left.status, left.worker, left.result) == ("processing", "another", None)
+
+
+def test_a_lease_that_is_lost_at_the_very_end_refuses_the_result(world: World) -> None:
+    job = world.submit(make_job())
+    world.store.before["succeed"] = lambda: world.store.steal(job.ref)
+
+    assert world.run(job) == "lost"
+    assert world.store.get(job.ref).status == "processing"
+
+
+def test_a_shutdown_hands_the_job_back_without_counting_the_attempt(world: World) -> None:
+    job = world.submit(make_job())
+
+    def shut_down(_: int) -> None:
+        world.shutting_down = True
+
+    world.model.on_batch = shut_down
+
+    assert world.run(job) == "handed-back"
+    left = world.store.get(job.ref)
+    assert (left.status, left.attempts) == ("queued", 0)
+    assert world.model.batches == 1
+
+
+def test_a_child_that_is_made_to_exit_hands_its_job_back_first(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = raises(SystemExit(0))
+
+    with pytest.raises(SystemExit):
+        world.run(job)
+    left = world.store.get(job.ref)
+    assert (left.status, left.attempts) == ("queued", 0)
+
+
+def test_a_job_over_its_time_limit_fails_as_timed_out(world: World) -> None:
+    world.limits = Limits(job_limit_s=0.0)
+    job = world.submit(make_job())
+
+    assert world.run(job) == "failed"
+    error = world.store.get(job.ref).error
+    assert error is not None
+    assert (error.type, error.retryable) == ("timed-out", True)
+
+
+def test_a_version_that_goes_away_is_followed_once_and_said(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.versions = [3, 4]
+    world.model.on_batch = gone_at({1})
+
+    assert world.run(job) == "succeeded"
+    result = world.store.get(job.ref).result
+    assert result is not None
+    assert result["model"]["version"] == 4
+    assert any("version 4" in warning for warning in result["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "versions", "gone"),
+    [(3, [3, 4], {1}), (None, [3, 3], {1}), (None, [3, 4], {1, 4})],
+    ids=["asked for", "no other is served", "gone twice"],
+)
+def test_a_version_that_cannot_be_followed_fails_the_job(
+    world: World, asked: int | None, versions: list[int], gone: set[int]
+) -> None:
+    job = world.submit(make_job(version=asked))
+    world.model.versions = versions
+    world.model.on_batch = gone_at(gone)
+
+    assert world.run(job) == "failed"
+    error = world.store.get(job.ref).error
+    assert error is not None
+    assert error.type == "model-version-gone"
+
+
+def test_a_model_servers_failure_is_told_with_its_status(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = raises(
+        PredictorUnavailable("It is away.", grpc_status="UNAVAILABLE", context="10.0.0.7")
+    )
+
+    assert world.run(job) == "failed"
+    error = world.store.get(job.ref).error
+    assert error is not None
+    assert (error.type, error.grpc_status) == ("predictor-unavailable", "UNAVAILABLE")
+    assert error.retryable
+    assert "10.0.0.7" not in error.detail
+
+
+def test_a_mistake_of_ours_fails_the_job_at_once_and_tells_nothing(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = raises(KeyError("/srv/secret/path"))
+
+    assert world.run(job) == "failed"
+    left = world.store.get(job.ref)
+    assert left.error is not None
+    assert (left.error.type, left.error.retryable) == ("internal", False)
+    assert "secret" not in left.error.detail
+    assert world.run(job) == "refused"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), StoreFull("full"), StoreUnavailable("away")])
+def test_what_may_pass_hands_the_job_back_and_counts(world: World, error: Exception) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = raises(error)
+
+    assert world.run(job) == "handed-back"
+    left = world.store.get(job.ref)
+    assert (left.status, left.attempts) == ("queued", 1)
+    assert left.not_before is not None
+    assert left.not_before > world.store.now
+
+
+def test_a_store_that_is_away_for_a_moment_still_gets_the_result(world: World) -> None:
+    job = world.submit(make_job())
+    world.store.before["succeed"] = raises_once(StoreUnavailable("redis restarts"))
+    world.store.before["report"] = raises_once(StoreUnavailable("redis restarts"))
+
+    assert world.run(job) == "succeeded"
+    assert world.store.get(job.ref).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("image", "failure"),
+    [
+        (b"not an image", "invalid-image"),
+        (png(np.full((40, 60, 3), 90, np.uint8)), "image-too-uniform"),
+    ],
+)
+def test_an_image_that_cannot_be_explained_fails_with_its_reason(
+    world: World, image: bytes, failure: str
+) -> None:
+    options = {"segmentation": {"method": "quickshift"}}
+    job = world.submit(make_job(options=options), image=image)
+
+    assert world.run(job) == "failed"
+    error = world.store.get(job.ref).error
+    assert error is not None
+    assert error.type == failure
+
+
+def test_an_upload_that_is_gone_fails_the_job(world: World) -> None:
+    job = world.submit(make_job())
+    del world.blobs.data[upload_key(job.ref)]
+
+    assert world.run(job) == "failed"
+    error = world.store.get(job.ref).error
+    assert error is not None
+    assert "Post it again" in error.detail
+
+
+def test_a_model_that_no_profile_names_fails_the_job(world: World) -> None:
+    job = world.submit(make_job(model="unheard-of"))
+
+    assert world.run(job) == "failed"
+    error = world.store.get(job.ref).error
+    assert error is not None
+    assert "unheard-of" in error.detail
+
+
+def test_progress_tells_each_stage_and_little_more(world: World) -> None:
+    job = world.submit(make_job())
+    world.run(job)
+
+    stages = list(dict.fromkeys(report.stage for report in world.store.reports))
+    assert stages[:2] == ["segmenting", "sampling"]
+    assert stages[-1] == "drawing"
+    assert len(world.store.reports) <= 8
+
+
+def test_the_label_map_is_sixteen_bits_and_numbered_as_the_arrays(world: World, tmp_path) -> None:
+    job = world.submit(make_job())
+    world.run(job)
+
+    path = tmp_path / "segments.png"
+    path.write_bytes(world.artifact(job, "segments.png"))
+    with Image.open(path) as picture:
+        labels = np.asarray(picture)
+    assert labels.dtype == np.uint16
+    assert labels.shape == (40, 60)
+    assert set(np.unique(labels)) == set(range(16))
+
+
+def raises(error: BaseException):
+    def hook(*_: object) -> None:
+        raise error
+
+    return hook
+
+
+def raises_once(error: Exception):
+    pending = [error]
+
+    def hook() -> None:
+        if pending:
+            raise pending.pop()
+
+    return hook
+
+
+def gone_at(batches: set[int]):
+    """The version is gone at these numbers of batches scored."""
+    left = set(batches)
+
+    def hook(scored: int) -> None:
+        if scored in left:
+            left.discard(scored)
+            raise ModelVersionGone("It was unloaded.")
+
+    return hook
+
+
+def wait_for_a_renewal(store: FakeStore) -> None:
+    seen = store.renewals
+    give_up = time.monotonic() + 5
+    while store.renewals < seen + 2:
+        assert time.monotonic() < give_up
+        time.sleep(0.005)

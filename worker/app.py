@@ -1,0 +1,250 @@
+"""The composition root of the worker: settings are read and things are built here, nowhere else.
+
+    limelight-worker            Celery's parent, its pool of children, and the steward
+    limelight-worker steward    the steward alone (the worker starts it by itself)
+
+Three kinds of process, three kinds of connection. The parent talks to the broker only. Each child
+builds its store, blobs and models when it gets its first job, so no connection crosses a fork.
+The steward is a program of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import structlog
+from celery import Celery, bootsteps, signals
+from celery.apps.worker import Worker
+from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
+
+from worker.failures import UnknownModel
+from worker.jobs.blobs import open_blobs
+from worker.jobs.catalogue import Catalogue
+from worker.jobs.connection import connect
+from worker.jobs.job import JobRef
+from worker.jobs.queue import Queue, celery_app
+from worker.jobs.store import Store
+from worker.jobs.sweeper import Sweeper
+from worker.logs import configure_logging
+from worker.ports import Limits, Model, Ports
+from worker.run_job import run_job
+from worker.serving.errors import ProfileError
+from worker.serving.model import ServedModel
+from worker.serving.profiles import ModelProfile, load_profiles
+from worker.settings import WorkerSettings
+from worker.shutdown import ShutdownFlag, begin_shutdown
+from worker.steward import keep_house
+from worker.tasks import register
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+EX_CONFIG = 78
+STEWARD = "steward"
+STEWARD_CHECK_S = 5.0
+STEWARD_STOP_S = 5.0
+LIBRARIES = ("limelight", "numpy", "pillow", "scikit-image", "scikit-learn", "scipy")
+# Set before numpy loads: sums must not depend on how many threads a machine has.
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a worker, or its steward, until it is told to stop; return the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments not in ([], [STEWARD]):
+        sys.stderr.write(f"usage: limelight-worker [{STEWARD}]\n")
+        return os.EX_USAGE
+    try:
+        settings = WorkerSettings()
+        profiles = load_profiles(settings.models_file)
+    except (ValidationError, ProfileError) as error:
+        sys.stderr.write(f"limelight-worker cannot start.\n{error}\n")
+        return EX_CONFIG
+    configure_logging(settings.log_level)
+    return (run_steward if arguments else run_worker)(settings, profiles)
+
+
+def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:
+    """Run Celery's parent and its pool, with a steward beside them."""
+    log.info("worker starting", settings=settings.masked(), models=sorted(profiles))
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    flag = ShutdownFlag()
+    celery = build_celery(settings, profiles, flag=flag)
+    worker = Worker(
+        app=celery,
+        hostname=f"limelight@{settings.worker_name}",
+        pool="prefork",
+        concurrency=settings.concurrency,
+        queues=list(settings.queues),
+        quiet=True,
+        # Workers do not talk to each other: what they share is in the store.
+        without_gossip=True,
+        without_mingle=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def build_celery(
+    settings: WorkerSettings, profiles: Mapping[str, ModelProfile], *, flag: ShutdownFlag
+) -> Celery:
+    """Return the Celery application with the task, the steward and our reactions to signals."""
+    celery = celery_app(settings)
+    register(celery, run=child_runner(settings, profiles, flag=flag))
+    celery.steps["worker"].add(StewardStep)
+    # A receiver of this signal keeps Celery from installing its own log handlers.
+    signals.setup_logging.connect(_keep_logging, weak=False)
+    signals.worker_process_init.connect(_limit_threads, weak=False)
+    signals.worker_shutting_down.connect(
+        lambda **_: begin_shutdown(flag, grace_s=settings.soft_shutdown_s), weak=False
+    )
+    return celery
+
+
+def child_runner(
+    settings: WorkerSettings, profiles: Mapping[str, ModelProfile], *, flag: ShutdownFlag
+) -> Callable[[JobRef], object]:
+    """Return what a child does with a reference; its ports are built with its first job."""
+
+    @cache
+    def ports() -> Ports:
+        return build_ports(settings, profiles, shutting_down=flag.is_set)
+
+    def run(ref: JobRef) -> object:
+        with structlog.contextvars.bound_contextvars(job=str(ref)):
+            return run_job(ref, ports=ports())
+
+    return run
+
+
+def build_ports(
+    settings: WorkerSettings,
+    profiles: Mapping[str, ModelProfile],
+    *,
+    shutting_down: Callable[[], bool],
+) -> Ports:
+    """Connect one process to the store, the blobs and the model servers."""
+    redis = connect(settings)
+
+    @cache
+    def model(name: str) -> Model:
+        if name not in profiles:
+            raise UnknownModel(name)
+        return ServedModel(profiles[name])
+
+    return Ports(
+        store=Store(redis),
+        blobs=open_blobs(settings.blob_url, redis),
+        model=model,
+        worker=f"{settings.worker_name}/{os.getpid()}",
+        limits=Limits(lease_s=settings.lease_s, job_limit_s=settings.job_limit_s),
+        shutting_down=shutting_down,
+        libraries=library_versions(),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions that an explanation depends on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            # Run from a source tree that was never installed.
+            found[name] = "unknown"
+    return found
+
+
+def run_steward(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:
+    """Publish the catalogue and sweep, until SIGTERM, Ctrl-C or the end of the parent."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    redis = connect(settings)
+    worker = f"{settings.worker_name}/{os.getpid()}"
+    sweeper = Sweeper(
+        Store(redis),
+        open_blobs(settings.blob_url, redis),
+        Queue(celery_app(settings)),
+        worker=worker,
+    )
+    parent = os.getppid()
+
+    def sweep() -> None:
+        if os.getppid() != parent:
+            stop.set()
+        else:
+            sweeper.sweep()
+
+    keep_house(
+        worker=worker,
+        models={name: ServedModel(profile) for name, profile in profiles.items()},
+        catalogue=Catalogue(redis),
+        sweep=sweep,
+        catalogue_interval_s=settings.catalogue_interval_s,
+        sweep_interval_s=settings.sweep_interval_s,
+        stop=stop,
+    )
+    return 0
+
+
+class StewardStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Runs the steward beside the pool, and again if it ends."""
+
+    requires = frozenset({"celery.worker.components:Timer"})
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def start(self, parent: Any) -> None:
+        """Start the steward, and look every few seconds whether it is there."""
+        self._ensure()
+        parent.timer.call_repeatedly(STEWARD_CHECK_S, self._ensure)
+
+    def stop(self, parent: Any) -> None:
+        """End the steward; it is the parent's child and leaves with it."""
+        self._stopped = True
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout=STEWARD_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    terminate = stop
+
+    def _ensure(self) -> None:
+        if self._stopped or (self._process is not None and self._process.poll() is None):
+            return
+        if self._process is not None:
+            log.error("the steward ended, starting it again", code=self._process.returncode)
+        # Our own interpreter and module, nothing from outside.
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "worker.app", STEWARD]
+        )
+
+
+def _keep_logging(**_: Any) -> None:
+    """Leave the log handlers as ``configure_logging`` has set them."""
+
+
+def _limit_threads(**_: Any) -> None:
+    """Do sums in one thread: the same bytes on any machine, and children do not compete."""
+    threadpool_limits(limits=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

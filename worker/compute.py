@@ -1,0 +1,271 @@
+"""From a claimed job to its result: load, resolve the model, explain, draw, store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from worker.explain.explain import explain
+from worker.explain.explanation import Explanation
+from worker.explain.geometry import Geometry
+from worker.explain.options import ExplanationOptions, Picture, TopClasses
+from worker.explain.overlays import Scene, draw
+from worker.heartbeat import Heartbeat
+from worker.images import decode, decode_label_map
+from worker.jobs.job import Job, artifact_key, upload_key, upload_segments_key
+from worker.jobs.store import Claim
+from worker.ports import Model, Ports, Predictor
+from worker.progress import Reporter
+from worker.result import UploadSegments, attributions_json, class_name, result_json
+from worker.serving.errors import ModelVersionGone
+from worker.serving.resolved import ResolvedModel
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What the client uploaded, in pixels: RGB uint8 (Hu, Wu, 3), labels (Hu, Wu) or None."""
+
+    rgb: NDArray[np.uint8]
+    label_map: NDArray[np.int32] | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An explanation, the model version that it is of, and how pixels map between the two."""
+
+    explanation: Explanation
+    model: ResolvedModel
+    geometry: Geometry
+    model_calls: int
+    warnings: tuple[str, ...] = ()
+
+
+def compute(
+    claim: Claim, *, ports: Ports, heartbeat: Heartbeat, report: Reporter
+) -> dict[str, Any]:
+    """Explain the job's image and store every artifact.
+
+    Returns
+    -------
+    dict
+        The job's result in JSON values.
+
+    Raises
+    ------
+    worker.heartbeat.Interrupted
+        If the work was stopped at a checkpoint.
+    Exception
+        The errors of ``worker.failures.REASONS``.
+    """
+    heartbeat.checkpoint()
+    job = claim.job
+    model = ports.model(job.request.model)
+    upload = _load(job, ports)
+    explained = _explain(job, upload, model=model, ports=ports, heartbeat=heartbeat, report=report)
+    explanation = explained.explanation
+
+    report("drawing", explanation.samples_used, explanation.samples_limit)
+    started = time.monotonic()
+    on_upload = UploadSegments.measure(
+        explained.geometry.labels_to_upload(explanation.segments),
+        count=int(explanation.segments.max()) + 1,
+    )
+    overlays = _draw(claim, upload, explained, on_upload, ports=ports, heartbeat=heartbeat)
+    draw_s = time.monotonic() - started
+
+    report.enter("storing")
+    options = dict(job.request.options)
+    arrays = {
+        "attributions.json": attributions_json(
+            explanation,
+            model=explained.model,
+            on_upload=on_upload,
+            score_scale=options["score_scale"],
+        ),
+        "segments.png": on_upload.png(),
+    }
+    for name, data in arrays.items():
+        ports.blobs.put(artifact_key(job.ref, claim.fence, name), data)
+    heartbeat.checkpoint()
+    return result_json(
+        explanation,
+        model=explained.model,
+        on_upload=on_upload,
+        options=options,
+        overlays=overlays,
+        model_calls=explained.model_calls,
+        timings={"queued_s": _queued_s(job), "draw_s": draw_s},
+        warnings=explained.warnings,
+        libraries=ports.libraries,
+        fence=claim.fence,
+    )
+
+
+def _load(job: Job, ports: Ports) -> Upload:
+    decoded = decode(ports.blobs.get(upload_key(job.ref)))
+    label_map = None
+    if job.request.has_segments:
+        picture = decode_label_map(
+            ports.blobs.get(upload_segments_key(job.ref)),
+            width=decoded.width,
+            height=decoded.height,
+        )
+        label_map = np.asarray(picture).astype(np.int32)
+    return Upload(np.asarray(decoded.image, dtype=np.uint8), label_map)
+
+
+def _explain(
+    job: Job,
+    upload: Upload,
+    *,
+    model: Model,
+    ports: Ports,
+    heartbeat: Heartbeat,
+    report: Reporter,
+) -> Explained:
+    """Explain on one version of the model; start again, once, if that version goes away.
+
+    A client that asked for a version gets that one or none. The others asked for what is served.
+    """
+    report.enter("resolving")
+    asked = job.request.version
+    timeout_s = min(ports.limits.resolve_timeout_s, max(heartbeat.remaining_s, 0.1))
+    pinned = model.resolve(asked, timeout_s=timeout_s)
+    try:
+        return _explain_on(pinned, job, upload, model=model, heartbeat=heartbeat, report=report)
+    except ModelVersionGone:
+        if asked is not None:
+            raise
+        heartbeat.checkpoint()
+        current = model.resolve(None, timeout_s=timeout_s)
+        if current.version == pinned.version:
+            raise
+        log.info("model version gone", version=pinned.version, instead=current.version)
+    again = _explain_on(current, job, upload, model=model, heartbeat=heartbeat, report=report)
+    warning = (
+        f"Version {pinned.version} of the model was unloaded while this job ran; "
+        f"it was started again on version {current.version}."
+    )
+    return Explained(again.explanation, again.model, again.geometry, again.model_calls, (warning,))
+
+
+def _explain_on(
+    resolved: ResolvedModel,
+    job: Job,
+    upload: Upload,
+    *,
+    model: Model,
+    heartbeat: Heartbeat,
+    report: Reporter,
+) -> Explained:
+    geometry = Geometry(
+        resize=resolved.resize,
+        interpolation=resolved.interpolation,
+        upload_size=(upload.rgb.shape[0], upload.rgb.shape[1]),
+        input_size=resolved.input_size,
+        channels=resolved.channels,
+    )
+    predictor = model.predictor(resolved, deadline_s=max(heartbeat.remaining_s, 0.1))
+
+    def on_progress(stage: str, samples_done: int, samples_limit: int) -> None:
+        report(stage, samples_done, samples_limit)
+        heartbeat.checkpoint()
+
+    with closing(Watched(predictor, heartbeat.checkpoint)) as score:
+        explanation = explain(
+            geometry.to_input(upload.rgb),
+            options=ExplanationOptions.model_validate(dict(job.request.options)),
+            classes=_classes(job),
+            score=score,
+            batch_size=predictor.batch_size,
+            custom_segments=None
+            if upload.label_map is None
+            else geometry.labels_to_input(upload.label_map),
+            on_progress=on_progress,
+        )
+    return Explained(explanation, resolved, geometry, predictor.calls)
+
+
+def _classes(job: Job) -> TopClasses | tuple[int, ...]:
+    asked = job.request.classes
+    return TopClasses.model_validate(dict(asked)) if isinstance(asked, Mapping) else tuple(asked)
+
+
+def _draw(
+    claim: Claim,
+    upload: Upload,
+    explained: Explained,
+    on_upload: UploadSegments,
+    *,
+    ports: Ports,
+    heartbeat: Heartbeat,
+) -> dict[int, dict[str, str]]:
+    """Draw and store each picture for each class; return style to format, per class index."""
+    pictures = [Picture.model_validate(dict(one)) for one in claim.job.request.overlays]
+    made: dict[int, dict[str, str]] = {}
+    for one in explained.explanation.classes:
+        name = class_name(explained.model, one.class_index)
+        scene = Scene(
+            upload=upload.rgb,
+            segments=on_upload.labels,
+            attributions=one.attributions,
+            class_name=f"class {one.class_index}" if name is None else name,
+            score=one.score,
+            r2=one.r2,
+            press_r2=one.press_r2,
+            unit=claim.job.request.options["score_scale"],
+        )
+        for picture in pictures:
+            heartbeat.checkpoint()
+            path = f"overlays/{one.class_index}/{picture.style}.{picture.format}"
+            ports.blobs.put(artifact_key(claim.job.ref, claim.fence, path), draw(picture, scene))
+            made.setdefault(one.class_index, {})[picture.style] = picture.format
+    return made
+
+
+def _queued_s(job: Job) -> float:
+    return max(0.0, (job.started_at or job.created_at) - job.created_at)
+
+
+class Watched:
+    """Scores, with a checkpoint before each batch is built and after each is scored.
+
+    Closing it closes the predictor's iterators, which cancels the calls still in flight: an error
+    keeps the frames that hold them alive, so waiting for them to be collected is not enough.
+    """
+
+    def __init__(self, predictor: Predictor, checkpoint: Callable[[], None]) -> None:
+        self._predictor = predictor
+        self._checkpoint = checkpoint
+        self._open: list[Iterator[NDArray[np.float64]]] = []
+
+    def __call__(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64]]:
+        """Score the batches, in order."""
+        scores = self._predictor(self._guarded(batches))
+        self._open.append(scores)
+        for one in scores:
+            self._checkpoint()
+            yield one
+        self._open.remove(scores)
+
+    def close(self) -> None:
+        """End every iteration that was not read to its end."""
+        for scores in self._open:
+            close = getattr(scores, "close", None)
+            if close is not None:
+                close()
+        self._open.clear()
+
+    def _guarded(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        for batch in batches:
+            self._checkpoint()
+            yield batch

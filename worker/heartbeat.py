@@ -1,0 +1,130 @@
+"""Keeps a claim alive while its job is worked on, and knows when the work has to stop.
+
+A thread renews the lease. The work itself calls ``checkpoint`` between batches, which raises when
+there is a reason to stop: a thread cannot interrupt another, and should not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from worker.failures import TimedOut
+from worker.jobs.errors import StaleClaim, StoreUnavailable
+from worker.jobs.store import Claim
+from worker.ports import JobStore, Limits
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Interrupted(Exception):
+    """The work stops here, through no fault of the job."""
+
+
+class LeaseLost(Interrupted):
+    """Another worker may have the job: nothing more can be written."""
+
+
+class Canceled(Interrupted):
+    """The client asked to cancel."""
+
+
+class ShuttingDown(Interrupted):
+    """The process was asked to end."""
+
+
+class Heartbeat:
+    """A claim that is renewed until the block ends.
+
+    Parameters
+    ----------
+    store : JobStore
+    claim : Claim
+    limits : Limits
+        The lease is renewed every ``beat_s`` and at least three times in ``lease_s``. The beat is
+        what bounds how late a cancel is seen, so it is shorter than the lease needs.
+    shutting_down : callable
+        Whether this process was asked to end.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        claim: Claim,
+        *,
+        limits: Limits,
+        shutting_down: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._claim = claim
+        self._limits = limits
+        self._shutting_down = shutting_down
+        self._clock = clock
+        self._started = self._renewed = clock()
+        self._cancel_requested = claim.job.cancel_requested
+        self._lost = False
+        self._ended = threading.Event()
+        # A daemon, so that a process that was told to exit does not wait for it.
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        # A renewal may be on its way to a Redis that does not answer. The fence makes it
+        # harmless, so the job does not wait for it.
+        self._thread.join(timeout=0.5)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds that this attempt may still take, negative when it took too long."""
+        return self._started + self._limits.job_limit_s - self._clock()
+
+    def checkpoint(self) -> None:
+        """Go on, or raise the reason to stop.
+
+        Raises
+        ------
+        LeaseLost, Canceled, ShuttingDown, TimedOut
+            In this order of precedence.
+        """
+        if self._lost:
+            raise LeaseLost
+        if self._cancel_requested:
+            raise Canceled
+        if self._shutting_down():
+            raise ShuttingDown
+        if self.remaining_s <= 0:
+            raise TimedOut(self._limits.job_limit_s)
+
+    def _beat(self) -> None:
+        every = min(self._limits.beat_s, self._limits.lease_s / 3)
+        # The time limit ends the renewals too: a job that hangs where no checkpoint is reached
+        # would otherwise keep its lease for ever.
+        while not self._lost and not self._ended.wait(every) and self.remaining_s > 0:
+            try:
+                self._cancel_requested |= self._store.renew(
+                    self._claim, lease_s=self._limits.lease_s
+                )
+                self._renewed = self._clock()
+            except StaleClaim:
+                self._lost = True
+            except StoreUnavailable as error:
+                # Redis may be back before the lease has run out; only then is it lost.
+                log.warning("the lease could not be renewed", error=str(error))
+                self._lost = self._clock() - self._renewed > self._limits.lease_s

@@ -1,0 +1,232 @@
+"""What a finished explanation leaves behind: the job's result, and the arrays to compute with.
+
+Everything a client sees is in pixels of the upload, so areas and boxes are taken from the segments
+as they lie on the upload.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from worker.explain.explanation import ClassExplanation, Explanation
+from worker.explain.options import ScoreScale
+from worker.serving.resolved import ResolvedModel
+
+UNSEEN = 65_535
+TOP_SEGMENTS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadSegments:
+    """Where the segments lie on the upload.
+
+    Attributes
+    ----------
+    labels : int32 array (Hu, Wu)
+        -1 where the model does not see the upload.
+    areas : float64 array (S,)
+        Share of the upload's pixels; 0 for a segment that lies in padding alone.
+    boxes : tuple of S (x0, y0, x1, y1) or None
+        In pixels, the end exclusive; None for a segment without pixels.
+    """
+
+    labels: NDArray[np.int32]
+    areas: NDArray[np.float64]
+    boxes: tuple[tuple[int, int, int, int] | None, ...]
+
+    @classmethod
+    def measure(cls, labels: NDArray[np.int32], *, count: int) -> UploadSegments:
+        """Measure ``count`` segments."""
+        # scipy is scikit-image's and slow to import: only a process that explains pays for it.
+        from scipy import ndimage  # noqa: PLC0415
+
+        pixels = np.bincount(labels.ravel() + 1, minlength=count + 1)[1:]
+        slices = ndimage.find_objects(labels + 1, max_label=count)
+        return cls(
+            labels=labels,
+            areas=pixels / labels.size,
+            boxes=tuple(
+                None if at is None else (at[1].start, at[0].start, at[1].stop, at[0].stop)
+                for at in slices
+            ),
+        )
+
+    def png(self) -> bytes:
+        """Return the labels as a 16-bit PNG, ``UNSEEN`` where the model does not see.
+
+        Raises
+        ------
+        ValueError
+            If a label does not fit into 16 bits.
+        """
+        if len(self.boxes) > UNSEEN:
+            raise ValueError(f"{len(self.boxes)} segments do not fit into a 16-bit label map")
+        values = np.where(self.labels < 0, UNSEEN, self.labels).astype(np.uint16)
+        buffer = io.BytesIO()
+        # Flat areas compress well at once; a higher level takes ten times longer for little.
+        Image.fromarray(values).save(buffer, "PNG", compress_level=3)
+        return buffer.getvalue()
+
+
+def class_name(model: ResolvedModel, class_index: int) -> str | None:
+    """Return the model's name of a class, None when it has no labels."""
+    return None if model.labels is None else model.labels[class_index]
+
+
+def attributions_json(
+    explanation: Explanation,
+    *,
+    model: ResolvedModel,
+    on_upload: UploadSegments,
+    score_scale: ScoreScale,
+) -> bytes:
+    """Return every attribution of every explained class as JSON text in UTF-8.
+
+    The same explanation gives the same bytes.
+    """
+    height, width = on_upload.labels.shape
+    document = {
+        "width": width,
+        "height": height,
+        "segments": _segments(explanation, on_upload),
+        "areas": on_upload.areas.tolist(),
+        "classes": [
+            {
+                "class_index": one.class_index,
+                "class_name": class_name(model, one.class_index),
+                "score": float(one.score),
+                "score_scale": score_scale,
+                "intercept": float(one.intercept),
+                "attributions": one.attributions.tolist(),
+                "standard_errors": _listed(one.standard_errors),
+                "sign_confidence": _listed(one.sign_confidence),
+            }
+            for one in explanation.classes
+        ],
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def result_json(
+    explanation: Explanation,
+    *,
+    model: ResolvedModel,
+    on_upload: UploadSegments,
+    options: Mapping[str, Any],
+    overlays: Mapping[int, Mapping[str, str]],
+    model_calls: int,
+    timings: Mapping[str, float],
+    warnings: Sequence[str],
+    libraries: Mapping[str, str],
+    fence: int,
+) -> dict[str, Any]:
+    """Return the result that the job record keeps, in JSON values.
+
+    Parameters
+    ----------
+    overlays : mapping
+        Per class index: style to format of each picture that was stored.
+    timings : mapping of str to float
+        Seconds that ``explanation`` does not know: ``queued_s``, ``draw_s``.
+    fence : int
+        Under which the artifacts are stored.
+    """
+    return {
+        "model": {"name": model.name, "version": model.version, "signature": model.signature},
+        "predictions": [
+            {
+                "class_index": one.class_index,
+                "class_name": class_name(model, one.class_index),
+                "score": float(one.score),
+            }
+            for one in explanation.predictions
+        ],
+        "hidden_score": {
+            str(one.class_index): float(one.hidden_score) for one in explanation.classes
+        },
+        "explanations": [
+            {
+                **_figures(one, name=class_name(model, one.class_index)),
+                "score_scale": options["score_scale"],
+                "top_segments": _top_segments(one, on_upload),
+                "overlays": dict(overlays.get(one.class_index, {})),
+            }
+            for one in explanation.classes
+        ],
+        "samples": {
+            "used": explanation.samples_used,
+            "limit": explanation.samples_limit,
+            "sampler": explanation.sampler,
+            "seed": explanation.seed,
+            "images_scored": explanation.images_scored,
+            "model_calls": model_calls,
+        },
+        "segments": _segments(explanation, on_upload),
+        "options": dict(options),
+        "timings": {
+            name: round(float(seconds), 6)
+            for name, seconds in {**explanation.timings, **timings}.items()
+        },
+        "warnings": [*explanation.warnings, *warnings],
+        "libraries": dict(libraries),
+        "fence": fence,
+    }
+
+
+def _figures(one: ClassExplanation, *, name: str | None) -> dict[str, Any]:
+    return {
+        "class_index": one.class_index,
+        "class_name": name,
+        "score": float(one.score),
+        "intercept": float(one.intercept),
+        "surrogate_score": float(one.surrogate_score),
+        "fidelity": {"r2": _number(one.r2), "press_r2": _number(one.press_r2)},
+        "settled": one.settled,
+        "certified": one.certified,
+        "stability": {"jaccard_at_5": _number(one.jaccard_at_5)},
+        "insertion_deletion": None
+        if one.insertion_deletion is None
+        else dict(one.insertion_deletion),
+    }
+
+
+def _top_segments(one: ClassExplanation, on_upload: UploadSegments) -> list[dict[str, Any]]:
+    # Stable, so that equal attributions come in the order of their segments on any machine.
+    strongest = np.argsort(-np.abs(one.attributions), kind="stable")[:TOP_SEGMENTS]
+    return [
+        {
+            "segment": segment,
+            "attribution": float(one.attributions[segment]),
+            "standard_error": _at(one.standard_errors, segment),
+            "sign_confidence": _at(one.sign_confidence, segment),
+            "area": float(on_upload.areas[segment]),
+            "bbox": None if (box := on_upload.boxes[segment]) is None else list(box),
+        }
+        for segment in strongest.tolist()
+    ]
+
+
+def _segments(explanation: Explanation, on_upload: UploadSegments) -> dict[str, Any]:
+    return {"count": len(on_upload.boxes), "sha256": explanation.segments_sha256}
+
+
+def _listed(values: NDArray[np.float64] | None) -> list[float] | None:
+    return None if values is None else values.tolist()
+
+
+def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
+    return None if values is None else float(values[index])
+
+
+def _number(value: float | None) -> float | None:
+    # A model that always gives the same score leaves R² undefined; JSON has no word for NaN.
+    return float(value) if value is not None and math.isfinite(value) else None
