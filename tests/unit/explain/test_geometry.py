@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from worker.explain.geometry import UNSEEN, Geometry
+
+RESIZES = ["stretch", "crop", "pad"]
+SIDES = st.integers(1, 90)
+
+
+def geometry(resize="stretch", upload=(300, 451), model=(224, 224), channels=3, how="bilinear"):
+    return Geometry(
+        resize=resize,
+        interpolation=how,
+        upload_size=upload,
+        input_size=model,
+        channels=channels,
+    )
+
+
+def photograph(size, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def stripes(size):
+    """Labels that count the columns."""
+    return np.broadcast_to(np.arange(size[1]), size).astype(np.int32)
+
+
+@pytest.mark.parametrize(
+    ("how", "pillow"),
+    [
+        ("bilinear", Image.Resampling.BILINEAR),
+        ("bicubic", Image.Resampling.BICUBIC),
+        ("area", Image.Resampling.BOX),
+    ],
+)
+def test_stretch_is_pillows_resize_with_the_named_filter(how, pillow):
+    rgb = photograph((30, 45))
+    seen = geometry(upload=(30, 45), model=(16, 20), how=how).to_input(rgb)
+    assert np.array_equal(seen, np.asarray(Image.fromarray(rgb).resize((20, 16), pillow)))
+
+
+def test_an_upload_of_the_input_size_is_untouched():
+    rgb = photograph((24, 24))
+    for resize in RESIZES:
+        seen = geometry(resize, upload=(24, 24), model=(24, 24)).to_input(rgb)
+        assert np.array_equal(seen, rgb)
+        assert not np.shares_memory(seen, rgb)
+
+
+def test_one_channel_is_luma():
+    rgb = np.zeros((8, 8, 3), np.uint8)
+    rgb[..., 1] = 200
+    seen = geometry(upload=(8, 8), model=(4, 4), channels=1).to_input(rgb)
+    assert seen.shape == (4, 4, 1)
+    assert set(seen.ravel()) == {117}  # 0.587 of 200
+
+
+def test_crop_takes_the_centre_and_keeps_the_aspect_ratio():
+    rgb = photograph((20, 60))
+    seen = geometry("crop", upload=(20, 60), model=(20, 20)).to_input(rgb)
+    assert np.array_equal(seen, rgb[:, 20:40])
+
+
+def test_pad_shows_all_of_the_upload_between_black_bands():
+    rgb = np.full((20, 60, 3), 90, np.uint8)
+    seen = geometry("pad", upload=(20, 60), model=(30, 30)).to_input(rgb)
+    assert np.all(seen[10:20] == 90)
+    assert not seen[:10].any()
+    assert not seen[20:].any()
+
+
+def test_the_upload_is_not_changed_and_the_result_is_writable():
+    rgb = photograph((30, 45))
+    before = rgb.copy()
+    seen = geometry(upload=(30, 45)).to_input(rgb)
+    seen[:] = 0
+    assert np.array_equal(rgb, before)
+
+
+def test_crop_leaves_what_the_model_does_not_see_without_a_segment():
+    back = geometry("crop", upload=(20, 60), model=(10, 10)).labels_to_upload(stripes((10, 10)))
+    assert back.shape == (20, 60)
+    assert back.dtype == np.int32
+    assert np.all(back[:, :20] == UNSEEN)
+    assert np.all(back[:, 40:] == UNSEEN)
+    assert np.array_equal(back[0, 20:40], np.repeat(np.arange(10), 2))
+
+
+def test_segments_of_the_padding_do_not_reach_the_upload():
+    segments = np.zeros((30, 30), np.int32)
+    segments[10:20] = 1
+    back = geometry("pad", upload=(20, 60), model=(30, 30)).labels_to_upload(segments)
+    assert back.shape == (20, 60)
+    assert np.all(back == 1)
+
+
+def test_padding_is_a_segment_of_its_own_in_an_uploaded_label_map():
+    labels = np.full((20, 60), 4)
+    labels[:, 30:] = 7
+    seen = geometry("pad", upload=(20, 60), model=(30, 30)).labels_to_input(labels)
+    assert np.all(seen[:10] == 8)
+    assert np.all(seen[20:] == 8)
+    assert np.all(seen[10:20, :15] == 4)
+    assert np.all(seen[10:20, 15:] == 7)
+
+
+@given(
+    resize=st.sampled_from(RESIZES),
+    upload=st.tuples(SIDES, SIDES),
+    model=st.tuples(SIDES, SIDES),
+    channels=st.sampled_from([1, 3]),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_size_maps_there_and_back(resize, upload, model, channels):
+    mapping = geometry(resize, upload=upload, model=model, channels=channels)
+    assert mapping.to_input(np.zeros((*upload, 3), np.uint8)).shape == (*model, channels)
+    back = mapping.labels_to_upload(np.arange(model[0] * model[1]).reshape(model))
+    assert back.shape == upload
+    assert back.min() >= UNSEEN
+    if resize != "crop":
+        assert (back != UNSEEN).all()
+    labels = np.arange(upload[0] * upload[1]).reshape(upload)
+    assert mapping.labels_to_input(labels).shape == model
+
+
+@given(resize=st.sampled_from(RESIZES), upload=st.tuples(SIDES, SIDES), factor=st.integers(1, 4))
+@settings(max_examples=100, deadline=None)
+def test_labels_survive_the_round_trip_where_the_input_is_finer(resize, upload, factor):
+    model = (upload[0] * factor, upload[1] * factor)
+    mapping = geometry(resize, upload=upload, model=model)
+    labels = np.arange(upload[0] * upload[1]).reshape(upload)
+    assert np.array_equal(mapping.labels_to_upload(mapping.labels_to_input(labels)), labels)
+
+
+@pytest.mark.parametrize("upload", [(2000, 100), (100, 2000), (400, 8)])
+@pytest.mark.parametrize("resize", RESIZES)
+def test_where_a_thing_is_agrees_between_pixels_and_labels(resize, upload):
+    """A bright rectangle is found at the same place by its pixels and by its label."""
+    height, width = upload
+    labels = np.zeros(upload, np.int64)
+    top, left = (height - 8) // 2, (width - 6) // 2
+    labels[top : top + 8, left : left + 4] = 1
+    rgb = np.repeat((labels * 255).astype(np.uint8)[..., None], 3, axis=2)
+    mapping = geometry(resize, upload=upload, model=(448, 448), how="area")
+    by_pixels = np.argwhere(mapping.to_input(rgb)[..., 0] > 100).mean(axis=0)
+    by_label = np.argwhere(mapping.labels_to_input(labels) == 1).mean(axis=0)
+    assert np.allclose(by_pixels, by_label, atol=0.5)
+
+
+def test_the_size_of_an_input_pixel_is_told_in_upload_pixels():
+    assert geometry(upload=(448, 672)).input_pixel == (2.0, 3.0)
+    assert geometry("crop", upload=(448, 672)).input_pixel == (2.0, 2.0)
+    assert geometry("pad", upload=(448, 672)).input_pixel[1] == 3.0
+
+
+def test_arrays_of_another_size_or_type_are_refused():
+    mapping = geometry(upload=(30, 45), model=(16, 16))
+    with pytest.raises(ValueError, match="uint8"):
+        mapping.to_input(np.zeros((30, 45, 3)))
+    with pytest.raises(ValueError, match="uint8 image of"):
+        mapping.to_input(np.zeros((45, 30, 3), np.uint8))
+    with pytest.raises(ValueError, match="label map"):
+        mapping.labels_to_input(np.zeros((16, 16), int))
+    with pytest.raises(ValueError, match="segments"):
+        mapping.labels_to_upload(np.zeros((30, 45), int))
