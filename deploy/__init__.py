@@ -1,0 +1,1 @@
+"""What runs Limelight: the demo stack and the container images."""

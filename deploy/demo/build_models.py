@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
-import os
 import sys
 import tempfile
 import time
@@ -172,11 +171,10 @@ def _weights_file() -> Path:
 
 def _write_labels(path: Path, names: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(prefix=".labels-", dir=path.parent)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(f"{name}\n" for name in names)
-        os.fchmod(file.fileno(), 0o644)
-    os.replace(scratch, path)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=path.parent) as scratch:
+        written = Path(scratch, path.name)
+        written.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        written.replace(path)
 
 
 def _how_to_install(package: str) -> str:
