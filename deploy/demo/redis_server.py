@@ -73,6 +73,8 @@ class PrivateRedis:
         Write every change to disk before answering, so that a kill loses nothing.
     config : mapping of str to str or None
         Further directives, such as ``{"maxmemory": "64mb"}``.
+    binary : Path or None
+        None takes the one that ``find_redis_server`` finds.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class PrivateRedis:
         port: int | None = None,
         appendonly: bool = False,
         config: Mapping[str, str] | None = None,
+        binary: Path | None = None,
     ) -> None:
         self.directory = directory
+        self._binary = binary
         self.port = free_port() if port is None else port
         self._config = {
             "bind": LOOPBACK,
@@ -124,7 +128,7 @@ class PrivateRedis:
         RedisServerError
             If there is no binary, the port is taken or it does not answer in time.
         """
-        binary = find_redis_server()
+        binary = self._binary or find_redis_server()
         self.directory.mkdir(parents=True, exist_ok=True)
         arguments = [part for name, value in self._config.items() for part in (f"--{name}", value)]
         with self.log_path.open("ab") as log:

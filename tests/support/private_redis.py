@@ -14,7 +14,11 @@ from deploy.demo.redis_server import PrivateRedis, RedisServerError, find_redis_
 
 @contextmanager
 def private_redis(
-    directory: Path, *, appendonly: bool = False, config: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    appendonly: bool = False,
+    config: Mapping[str, str] | None = None,
+    binary: Path | None = None,
 ) -> Iterator[PrivateRedis]:
     """Run a redis-server on a free loopback port; it is ended by pid.
 
@@ -22,10 +26,10 @@ def private_redis(
     there a missing Redis is a mistake of ours and must not pass for success.
     """
     try:
-        find_redis_server()
+        binary = binary or find_redis_server()
     except RedisServerError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))
         pytest.skip(str(error))
-    with PrivateRedis(directory, appendonly=appendonly, config=config) as server:
+    with PrivateRedis(directory, appendonly=appendonly, config=config, binary=binary) as server:
         yield server

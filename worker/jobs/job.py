@@ -132,7 +132,8 @@ class Failure:
     type : str
         One of ``predictor-unavailable``, ``predictor-deadline``, ``predictor-rejected``,
         ``model-version-gone``, ``bad-model-output``, ``worker-lost``, ``timed-out``,
-        ``image-too-uniform``, ``invalid-image``, ``internal``.
+        ``image-too-uniform``, ``invalid-image``, ``unknown-class``, ``invalid-request`` (options
+        that turned out not to suit the image), ``internal``.
     detail : str
         What happened and what to do, for the client: no path, address or trace.
     stage : str

@@ -1,0 +1,91 @@
+"""The condition of Redis and of the queues: what an operator, or a health page, asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from worker.jobs.connection import store_errors
+from worker.jobs.job import QueueName
+from worker.jobs.keys import QUEUES, Keys
+from worker.jobs.store import NEARLY_FULL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """The jobs that wait in one queue: how many, and for how long the oldest, in seconds."""
+
+    depth: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condition:
+    """Facts of one moment.
+
+    Attributes
+    ----------
+    backlogs : mapping of queue to Backlog
+    memory_used, memory_limit : int
+        Bytes; a limit of 0 means none.
+    problems : tuple of str
+        What is wrong with how Redis is set up or filled, each with its cure.
+    """
+
+    backlogs: Mapping[QueueName, Backlog]
+    memory_used: int
+    memory_limit: int
+    problems: tuple[str, ...]
+
+
+def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Condition:
+    """Read all facts in one round trip.
+
+    Raises
+    ------
+    StoreUnavailable
+        If Redis does not answer, which is the first thing that anybody wants to know.
+    """
+    keys = Keys(prefix)
+    with store_errors(), client.pipeline(transaction=False) as pipeline:
+        pipeline.time()
+        pipeline.info("memory")
+        pipeline.info("persistence")
+        for queue in QUEUES:
+            pipeline.zcard(keys.waiting(queue))
+            pipeline.zrange(keys.waiting(queue), 0, 0, withscores=True)
+        (seconds, micros), memory, persistence, *counts = pipeline.execute()
+    now = seconds + micros / 1e6
+    used, limit = int(memory["used_memory"]), int(memory["maxmemory"])
+    return Condition(
+        backlogs={
+            queue: Backlog(depth=depth, oldest_s=max(0.0, now - oldest[0][1]) if oldest else 0.0)
+            for queue, depth, oldest in zip(QUEUES, counts[::2], counts[1::2], strict=True)
+        },
+        memory_used=used,
+        memory_limit=limit,
+        problems=tuple(_problems(memory, persistence, share=used / limit if limit else 0.0)),
+    )
+
+
+def _problems(
+    memory: Mapping[str, Any], persistence: Mapping[str, Any], *, share: float
+) -> list[str]:
+    problems = []
+    policy = memory["maxmemory_policy"]
+    # Whatever the policy, nothing is evicted while there is no limit.
+    if policy != "noeviction" and int(memory["maxmemory"]):
+        problems.append(
+            f"Redis may evict accepted jobs (maxmemory-policy {policy}): set it to noeviction"
+        )
+    if not int(persistence["aof_enabled"]):
+        problems.append("Redis loses accepted jobs when it restarts: set appendonly to yes")
+    if share >= NEARLY_FULL:
+        problems.append(
+            f"Redis uses {share:.0%} of its maxmemory, so new jobs are refused: raise it, or keep "
+            "blobs in a folder or bucket (LIMELIGHT_BLOB_URL)"
+        )
+    return problems
