@@ -1,0 +1,241 @@
+"""Making calls: each with a deadline, and again, with jittered waits, while that can help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import grpc
+import stamina
+
+from worker.serving.channel import Connection
+from worker.serving.errors import PredictorDeadline
+from worker.serving.faults import Asked, can_pass, code_of, translate
+from worker.serving.rpc import ServingStub
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How long a call that failed is made again, in seconds.
+
+    Attributes
+    ----------
+    window_s : float
+        From the first failure, for everything that can pass.
+    reload_s : float
+        The same for NOT_FOUND: a model that is being reloaded is back soon, one that was
+        unloaded is not.
+    wait_s, jitter_s, wait_max_s : float
+        The first wait, doubled each time; what is added to each at random; the longest.
+    """
+
+    window_s: float = 30.0
+    reload_s: float = 3.0
+    wait_s: float = 0.1
+    jitter_s: float = 0.2
+    wait_max_s: float = 1.0
+
+
+class Deadline:
+    """A moment after which nothing more is asked of the model server."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left; 0 once it has passed."""
+        return max(0.0, self._at - time.monotonic())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRecord:
+    """One call that ended, for whoever watches how a model server fares.
+
+    Attributes
+    ----------
+    model, method : str
+        Name of the profile; ``"Predict"``, ``"GetModelMetadata"`` or ``"GetModelStatus"``.
+    rows : int
+        Images in the call.
+    seconds : float
+        From sending to the end of the answer.
+    status : str
+        Name of the gRPC status code.
+    """
+
+    model: str
+    method: str
+    rows: int
+    seconds: float
+    status: str
+
+
+Observe = Callable[[CallRecord], None]
+
+
+def ignore(record: CallRecord) -> None:
+    """Observe nothing."""
+
+
+@dataclass(kw_only=True)
+class Call:
+    """A call under way. ``ended`` is set by gRPC's thread, when nobody may be waiting yet."""
+
+    method: str
+    request: Any
+    rows: int
+    started: float = 0.0
+    future: Any = None
+    ended: float | None = None
+
+
+_METHODS: Mapping[str, Callable[[ServingStub], Any]] = MappingProxyType(
+    {
+        "Predict": lambda stub: stub.predict,
+        "GetModelMetadata": lambda stub: stub.get_model_metadata,
+        "GetModelStatus": lambda stub: stub.get_model_status,
+    }
+)
+
+
+class Caller:
+    """Calls to one model within one deadline.
+
+    Attributes
+    ----------
+    calls, retries : int
+        Calls sent so far, and how many of them were sent again.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        asked: Asked,
+        deadline: Deadline,
+        call_limit_s: float,
+        policy: RetryPolicy,
+        observe: Observe,
+    ) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._deadline = deadline
+        self._call_limit_s = call_limit_s
+        self._policy = policy
+        self._observe = observe
+        self.calls = 0
+        self.retries = 0
+
+    def start(self, method: str, request: Any, *, rows: int = 0) -> Call:
+        """Serialise and send a request; do not wait for the answer.
+
+        Raises
+        ------
+        PredictorDeadline
+            If no time is left.
+        PredictorRejected
+            If the channel cannot be opened.
+        """
+        call = Call(method=method, request=request, rows=rows)
+        self._send(call)
+        return call
+
+    def _send(self, call: Call) -> None:
+        timeout_s = min(self._call_limit_s, self._deadline.remaining_s)
+        if timeout_s <= 0:
+            raise PredictorDeadline(
+                f"Model {self._asked.model!r} took longer than the job may take. Ask for fewer "
+                f"samples, or try again when the model server is less busy."
+            )
+        send = _METHODS[call.method](self._connection.stub())
+        call.started, call.ended = time.monotonic(), None
+        call.future = send.future(
+            call.request, timeout=timeout_s, metadata=self._connection.metadata
+        )
+        call.future.add_done_callback(lambda _: setattr(call, "ended", time.monotonic()))
+        self.calls += 1
+
+    def wait(self, call: Call) -> Any:
+        """Wait for the answer; send the request again while that can help.
+
+        Raises
+        ------
+        grpc.RpcError
+            If the call failed for good. The caller knows what is to be done about a call that
+            was too large, and translates the rest.
+        PredictorDeadline
+            If the time was up before a call could be sent again.
+        """
+        patience = _Patience(self._policy, self._deadline)
+        attempts = stamina.retry_context(
+            on=patience,
+            # The hook alone decides how long: it knows what failed and when that began.
+            attempts=None,
+            timeout=None,
+            wait_initial=self._policy.wait_s,
+            wait_max=self._policy.wait_max_s,
+            wait_jitter=self._policy.jitter_s,
+            wait_exp_base=2,
+        )
+        for attempt in attempts:
+            with attempt:
+                if attempt.num > 1:
+                    self.retries += 1
+                    self._send(call)
+                return self._answer(call)
+        raise AssertionError("a retry context ends by an answer or an error")
+
+    def ask(self, method: str, request: Any) -> Any:
+        """Make one call and wait for its answer.
+
+        Raises
+        ------
+        PredictorError
+        """
+        try:
+            return self.wait(self.start(method, request))
+        except grpc.RpcError as error:
+            raise translate(error, asked=self._asked) from error
+
+    def _answer(self, call: Call) -> Any:
+        status = grpc.StatusCode.OK
+        try:
+            return call.future.result()
+        except grpc.RpcError as error:
+            status = code_of(error)
+            raise
+        finally:
+            self._observe(
+                CallRecord(
+                    model=self._asked.model,
+                    method=call.method,
+                    rows=call.rows,
+                    seconds=(call.ended or time.monotonic()) - call.started,
+                    status=status.name,
+                )
+            )
+
+
+class _Patience:
+    """Decides whether a failed call is sent again."""
+
+    def __init__(self, policy: RetryPolicy, deadline: Deadline) -> None:
+        self._policy = policy
+        self._deadline = deadline
+        self._failing_since: float | None = None
+
+    def __call__(self, error: Exception) -> bool:
+        if not isinstance(error, grpc.RpcError) or not can_pass(error):
+            return False
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        missing = code_of(error) is grpc.StatusCode.NOT_FOUND
+        window_s = self._policy.reload_s if missing else self._policy.window_s
+        # A wait that may outlast the deadline is not begun: this error says more than that one.
+        has_time = self._deadline.remaining_s > self._policy.wait_max_s
+        return has_time and now - self._failing_since < window_s

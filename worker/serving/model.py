@@ -1,0 +1,170 @@
+"""A configured model at its server: which version it serves, and predictors for that version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from worker.serving import discovery
+from worker.serving.calls import Caller, CallRecord, Deadline, Observe, RetryPolicy, ignore
+from worker.serving.channel import Connection
+from worker.serving.errors import PredictorError, ProfileMismatch
+from worker.serving.faults import Asked
+from worker.serving.inputs import encoder
+from worker.serving.labels import read_labels
+from worker.serving.outputs import ScoreReader
+from worker.serving.predictor import BatchLimit, Predictor
+from worker.serving.profile import ModelProfile
+from worker.serving.resolved import ResolvedModel
+from worker.serving.stubs.model_service_pb2 import GetModelStatusRequest, ModelVersionStatus
+from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataRequest
+
+__all__ = ["CallRecord", "ModelStatus", "ResolvedModel", "RetryPolicy", "ServedModel"]
+
+_GREY = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStatus:
+    """What the catalogue says of a model: available and resolved, or not, with the problem."""
+
+    state: Literal["available", "unavailable"]
+    resolved: ResolvedModel | None = None
+    problem: str | None = None
+
+
+class ServedModel:
+    """One configured model. Safe to use from several threads; connects at the first call.
+
+    Parameters
+    ----------
+    profile : ModelProfile
+    retry : RetryPolicy
+        How long what can pass is tried again, within each deadline.
+    observe : callable
+        Called with a ``CallRecord`` for each call that ended, in the thread that waited for it.
+    """
+
+    def __init__(
+        self,
+        profile: ModelProfile,
+        *,
+        retry: RetryPolicy | None = None,
+        observe: Observe = ignore,
+    ) -> None:
+        self.profile = profile
+        self._retry = RetryPolicy() if retry is None else retry
+        self._observe = observe
+        self._connection = Connection(profile)
+        self._limit = BatchLimit()
+
+    def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
+        """Ask the server which version it serves, and what that takes and gives.
+
+        Parameters
+        ----------
+        version : int or None
+            The version that is wanted; None takes the profile's version or label, else the latest.
+        timeout_s : float
+            Most seconds that this may take, retries included.
+
+        Raises
+        ------
+        ProfileMismatch
+            If the model does not fit its profile. A ``PredictorRejected``.
+        ModelVersionGone
+            If a certain version is wanted and not served.
+        PredictorError
+            If the server cannot tell.
+        """
+        wanted = self.profile.version if version is None else version
+        request = GetModelMetadataRequest(metadata_field=[discovery.METADATA_FIELD])
+        request.model_spec.name = self.profile.servable
+        if wanted is not None:
+            request.model_spec.version.value = wanted
+        elif self.profile.version_label is not None:
+            request.model_spec.version_label = self.profile.version_label
+        response = self._caller(wanted, seconds=timeout_s).ask("GetModelMetadata", request)
+        return discovery.resolve(
+            self.profile,
+            response,
+            asked=wanted,
+            labels=self._labels(),
+            max_rows=self._limit.rows,
+        )
+
+    def predictor(self, resolved: ResolvedModel, *, deadline_s: float) -> Predictor:
+        """Return a predictor whose calls, all together, end within ``deadline_s`` seconds."""
+        return Predictor(
+            resolved,
+            caller=self._caller(resolved.version, seconds=deadline_s),
+            encode=encoder(self.profile, resolved),
+            reader=ScoreReader(resolved, activation=self.profile.activation),
+            limit=self._limit,
+            max_in_flight=self.profile.max_in_flight,
+        )
+
+    def status(self, *, timeout_s: float = 5.0) -> ModelStatus:
+        """Ask the server whether the model can be used now; a problem is told, not raised."""
+        try:
+            resolved = self.resolve(None, timeout_s=timeout_s)
+        except PredictorError as error:
+            return ModelStatus(state="unavailable", problem=error.detail)
+        return ModelStatus(state="available", resolved=resolved)
+
+    def check(self, *, timeout_s: float = 30.0) -> list[str]:
+        """Return everything that keeps the model from being explained, each with its cure.
+
+        Scores one grey image, because a signature does not tell whether its outputs are scores.
+        """
+        try:
+            resolved = self.resolve(None, timeout_s=timeout_s)
+            image = np.full((1, *resolved.input_size, resolved.channels), _GREY, np.uint8)
+            for _ in self.predictor(resolved, deadline_s=timeout_s)([image]):
+                pass
+        except ProfileMismatch as error:
+            return list(error.problems)
+        except PredictorError as error:
+            return [error.detail, *self._versions(error, timeout_s=timeout_s)]
+        return []
+
+    def close(self) -> None:
+        """Close the channel of this process."""
+        self._connection.close()
+
+    def _caller(self, version: int | None, *, seconds: float) -> Caller:
+        return Caller(
+            self._connection,
+            asked=Asked(model=self.profile.name, version=version),
+            deadline=Deadline(seconds),
+            call_limit_s=self.profile.deadline_s,
+            policy=self._retry,
+            observe=self._observe,
+        )
+
+    def _labels(self) -> tuple[str, ...] | None:
+        if self.profile.labels is None:
+            return None
+        try:
+            return read_labels(self.profile.labels)
+        except (OSError, UnicodeDecodeError) as error:
+            problem = "Its labels file cannot be read: it must be a text file in UTF-8."
+            raise ProfileMismatch(self.profile.name, (problem,), context=str(error)) from error
+
+    def _versions(self, error: PredictorError, *, timeout_s: float) -> list[str]:
+        """Where the server does not have what was asked for, tell what it has."""
+        if error.grpc_status not in ("NOT_FOUND", "INVALID_ARGUMENT"):
+            return []
+        request = GetModelStatusRequest()
+        request.model_spec.name = self.profile.servable
+        try:
+            answer = self._caller(None, seconds=timeout_s).ask("GetModelStatus", request)
+        except PredictorError as unknown:
+            return [] if unknown.detail == error.detail else [unknown.detail]
+        states = ", ".join(
+            f"{one.version} {ModelVersionStatus.State.Name(one.state)}"
+            for one in sorted(answer.model_version_status, key=lambda one: one.version)
+        )
+        return [f"The server has these versions: {states or 'none'}."]

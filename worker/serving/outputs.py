@@ -1,0 +1,97 @@
+"""From a model's answer to scores, or to the reason why it has none."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.serving import tensors
+from worker.serving.errors import BadModelOutput
+from worker.serving.profile import Activation
+from worker.serving.resolved import ResolvedModel
+from worker.serving.stubs.prediction_service_pb2 import PredictResponse
+
+# A float32 probability may overshoot by rounding.
+_SLACK = 1e-4
+
+
+class ScoreReader:
+    """Reads the answers of one version of a model.
+
+    Takes scores as (n, classes), as (classes) for one image, and as (n) or (n, 1) for a single
+    sigmoid unit, which comes out as two classes: not and is.
+    """
+
+    def __init__(self, resolved: ResolvedModel, *, activation: Activation) -> None:
+        self._resolved = resolved
+        self._activation = activation
+        self._class_count = resolved.class_count
+
+    def read(self, response: PredictResponse, *, rows: int) -> NDArray[np.float64]:
+        """Return the scores of ``rows`` images, float64 (rows, classes).
+
+        Raises
+        ------
+        BadModelOutput
+            If the answer is of another version or lacks the tensor, if there are not ``rows`` rows,
+            if a score is not finite, or if there are more or fewer classes than before.
+        """
+        self._check_version(response)
+        if self._resolved.output not in response.outputs:
+            self._refuse("is missing from the answer; the profile's output must name it")
+        try:
+            raw = tensors.to_floats(response.outputs[self._resolved.output])
+        except ValueError as error:
+            self._refuse(str(error))
+        if not np.all(np.isfinite(raw)):
+            self._refuse("holds NaN or infinity")
+        scores = self._activate(self._as_rows(raw, rows))
+        self._check_classes(scores.shape[1])
+        return scores
+
+    def _as_rows(self, raw: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+        if raw.ndim == 1:
+            # One number an image, or the scores of the only image.
+            raw = raw[np.newaxis] if rows == 1 and raw.size > 1 else raw[:, np.newaxis]
+        if raw.ndim != 2 or raw.shape[0] != rows or raw.shape[1] == 0:  # noqa: PLR2004
+            self._refuse(f"has the shape {list(raw.shape)} for {rows} images")
+        return raw
+
+    def _activate(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._activation == "softmax":
+            shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
+            return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        scores = _sigmoid(raw) if self._activation == "sigmoid" else raw
+        if scores.shape[1] > 1:
+            return scores
+        if scores.min() < -_SLACK or scores.max() > 1 + _SLACK:
+            self._refuse("is one number that is no probability; set activation = 'sigmoid'")
+        return np.concatenate([1 - scores, scores], axis=1)
+
+    def _check_version(self, response: PredictResponse) -> None:
+        answered = response.model_spec.version.value
+        if answered != self._resolved.version:
+            raise BadModelOutput(
+                f"Model {self._resolved.name!r} was asked for version {self._resolved.version} and "
+                f"answered as version {answered or 'unknown'}: all servers behind its address must "
+                f"serve the same versions and tell them."
+            )
+
+    def _check_classes(self, count: int) -> None:
+        if self._class_count is not None and count != self._class_count:
+            self._refuse(f"has {count} classes where {self._class_count} are expected")
+        self._class_count = count
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise BadModelOutput(
+            f"The output {self._resolved.output!r} of model {self._resolved.name!r}, version "
+            f"{self._resolved.version}, {reason}."
+        )
+
+
+def _sigmoid(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-x)), written so that large negative x do not overflow."""
+    small = np.exp(-np.abs(raw))
+    return np.where(raw >= 0, 1 / (1 + small), small / (1 + small))

@@ -1,0 +1,168 @@
+"""Scoring batches: several calls in flight, each within its limits, the scores in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.serving import tensors
+from worker.serving.calls import Call, Caller
+from worker.serving.faults import Asked, is_too_large, translate
+from worker.serving.inputs import Encode
+from worker.serving.outputs import ScoreReader
+from worker.serving.resolved import ResolvedModel
+from worker.serving.stubs.prediction_service_pb2 import PredictRequest
+from worker.serving.stubs.tensor_pb2 import TensorProto
+
+
+class BatchLimit:
+    """Most images that a model's server takes in a call, as far as it was learned by refusals."""
+
+    def __init__(self) -> None:
+        self.rows: int | None = None
+
+    def lower(self, rows: int) -> None:
+        """Remember that more than ``rows`` images are too many."""
+        self.rows = rows if self.rows is None else min(self.rows, rows)
+
+
+@dataclass
+class _Part:
+    """A call under way, and whether it carries the last images of a batch of the caller's."""
+
+    call: Call
+    is_last: bool
+
+
+class Predictor:
+    """Scores images by one version of one model.
+
+    A batch is serialised when it is taken, so that its array may be used again for the next one.
+    The next batch is taken and serialised while others are in flight.
+    """
+
+    def __init__(
+        self,
+        resolved: ResolvedModel,
+        *,
+        caller: Caller,
+        encode: Encode,
+        reader: ScoreReader,
+        limit: BatchLimit,
+        max_in_flight: int,
+    ) -> None:
+        self._resolved = resolved
+        self._caller = caller
+        self._encode = encode
+        self._reader = reader
+        self._limit = limit
+        self._max_in_flight = max_in_flight
+
+    @property
+    def calls(self) -> int:
+        """Predict calls sent so far."""
+        return self._caller.calls
+
+    @property
+    def retries(self) -> int:
+        """How many of them were sent again."""
+        return self._caller.retries
+
+    @property
+    def batch_size(self) -> int:
+        """Most images that go into one call. Falls when the server turns out to take fewer."""
+        known = self._resolved.batch_size
+        return known if self._limit.rows is None else min(known, self._limit.rows)
+
+    def __call__(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64]]:
+        """Score batches.
+
+        Parameters
+        ----------
+        batches : iterable of uint8 (n, H, W, C)
+            At the model's input size. A batch above ``batch_size`` takes several calls.
+
+        Yields
+        ------
+        float64 (n, classes)
+            The scores of each batch, in order. Closing the iterator cancels what is in flight.
+
+        Raises
+        ------
+        PredictorError
+            See ``worker.serving.errors``.
+        """
+        pending: deque[_Part] = deque()
+        gathered: list[NDArray[np.float64]] = []
+        try:
+            for tensor, is_last in self._tensors(batches):
+                full = len(pending) >= self._max_in_flight
+                scores = self._finish(pending, gathered) if full else None
+                # Sent before the scores are given away: the server works while they are used.
+                pending.append(_Part(self._send(tensor), is_last))
+                if scores is not None:
+                    yield scores
+            while pending:
+                scores = self._finish(pending, gathered)
+                if scores is not None:
+                    yield scores
+        finally:
+            for part in pending:
+                part.call.future.cancel()
+
+    def _tensors(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[TensorProto, bool]]:
+        """Serialise each batch as it is taken; tell with each tensor whether it ends a batch."""
+        for batch in batches:
+            parts = tensors.split(self._encode(batch), rows=self.batch_size)
+            for index, part in enumerate(parts, start=1):
+                yield part, index == len(parts)
+
+    def _send(self, tensor: TensorProto) -> Call:
+        request = PredictRequest(
+            inputs={self._resolved.input: tensor}, output_filter=[self._resolved.output]
+        )
+        request.model_spec.name = self._resolved.servable
+        request.model_spec.version.value = self._resolved.version
+        request.model_spec.signature_name = self._resolved.signature
+        return self._caller.start("Predict", request, rows=tensors.rows_of(tensor))
+
+    def _finish(
+        self, pending: deque[_Part], gathered: list[NDArray[np.float64]]
+    ) -> NDArray[np.float64] | None:
+        """Wait for the oldest call; return the scores of its batch if they are complete."""
+        # It stays in the queue meanwhile, so that it is cancelled if the wait is interrupted.
+        part = pending[0]
+        gathered.append(self._scores(part.call))
+        pending.popleft()
+        if not part.is_last:
+            return None
+        scores = gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
+        gathered.clear()
+        return scores
+
+    def _scores(self, call: Call) -> NDArray[np.float64]:
+        """Wait for a call; halve it, and again, if it is too large for the server."""
+        try:
+            response = self._caller.wait(call)
+        except grpc.RpcError as error:
+            if call.rows == 1 or not is_too_large(error):
+                asked = Asked(model=self._resolved.name, version=self._resolved.version)
+                raise translate(error, asked=asked) from error
+        else:
+            return self._reader.read(response, rows=call.rows)
+        self._limit.lower(call.rows // 2)
+        tensor = call.request.inputs[self._resolved.input]
+        parts = tensors.split(tensor, rows=self.batch_size)
+        return np.concatenate([self._resend(part) for part in parts])
+
+    def _resend(self, tensor: TensorProto) -> NDArray[np.float64]:
+        call = self._send(tensor)
+        try:
+            return self._scores(call)
+        finally:
+            call.future.cancel()

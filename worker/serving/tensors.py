@@ -1,0 +1,122 @@
+"""Arrays to and from ``TensorProto``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.serving.stubs.tensor_pb2 import DataType, TensorProto, TensorShapeProto
+
+# TensorFlow writes little endian on every platform that it serves on.
+_WIRE: Mapping[int, np.dtype[Any]] = MappingProxyType(
+    {
+        DataType.DT_FLOAT: np.dtype("<f4"),
+        DataType.DT_DOUBLE: np.dtype("<f8"),
+        DataType.DT_HALF: np.dtype("<f2"),
+        # numpy has no bfloat16: its bits are the upper half of a float32.
+        DataType.DT_BFLOAT16: np.dtype("<u2"),
+        DataType.DT_UINT8: np.dtype("u1"),
+    }
+)
+FLOATS = frozenset({DataType.DT_FLOAT, DataType.DT_DOUBLE, DataType.DT_HALF, DataType.DT_BFLOAT16})
+
+
+def from_array(array: NDArray[np.float32] | NDArray[np.uint8]) -> TensorProto:
+    """Return the tensor of a float32 or uint8 array of any shape; the array may change after."""
+    dtype = DataType.DT_UINT8 if array.dtype == np.uint8 else DataType.DT_FLOAT
+    content = array.astype(_WIRE[dtype], order="C", copy=False).tobytes()
+    return TensorProto(dtype=dtype, tensor_shape=_shape(array.shape), tensor_content=content)
+
+
+def from_strings(strings: list[bytes]) -> TensorProto:
+    """Return the tensor (n,) of n strings of bytes."""
+    shape = _shape((len(strings),))
+    return TensorProto(dtype=DataType.DT_STRING, tensor_shape=shape, string_val=strings)
+
+
+def rows_of(tensor: TensorProto) -> int:
+    """Return the length of the first axis."""
+    return int(tensor.tensor_shape.dim[0].size)
+
+
+def split(tensor: TensorProto, *, rows: int) -> list[TensorProto]:
+    """Cut a tensor made here along its first axis, into parts of at most ``rows`` rows."""
+    total, *rest = (dim.size for dim in tensor.tensor_shape.dim)
+    if total <= rows:
+        return [tensor]
+    row_bytes = len(tensor.tensor_content) // total
+    return [
+        TensorProto(
+            dtype=tensor.dtype,
+            tensor_shape=_shape((min(rows, total - start), *rest)),
+            tensor_content=tensor.tensor_content[start * row_bytes : (start + rows) * row_bytes],
+            string_val=tensor.string_val[start : start + rows],
+        )
+        for start in range(0, total, rows)
+    ]
+
+
+def to_floats(tensor: TensorProto) -> NDArray[np.float64]:
+    """Read a tensor of floats, whichever field holds its elements.
+
+    Returns
+    -------
+    float64
+        In the tensor's shape.
+
+    Raises
+    ------
+    ValueError
+        If it is no tensor of floats, or does not hold what its shape says.
+    """
+    if tensor.dtype not in FLOATS:
+        raise ValueError(f"holds {dtype_name(tensor.dtype)}, not floating-point numbers")
+    shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
+    if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+        raise ValueError("comes without a definite shape")
+    flat = _content(tensor) if tensor.tensor_content else _typed(tensor, math.prod(shape))
+    if flat.size != math.prod(shape):
+        raise ValueError(f"holds {flat.size} numbers where its shape {list(shape)} says otherwise")
+    return _widen(flat, tensor.dtype).reshape(shape)
+
+
+def dtype_name(number: int) -> str:
+    """Return the name of an element type, for people."""
+    if number in DataType.values():
+        return str(DataType.Name(number)).removeprefix("DT_").lower()
+    return f"type number {number}"
+
+
+def _shape(sizes: tuple[int, ...]) -> TensorShapeProto:
+    return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in sizes])
+
+
+def _content(tensor: TensorProto) -> NDArray[Any]:
+    wire = _WIRE[tensor.dtype]
+    if len(tensor.tensor_content) % wire.itemsize:
+        raise ValueError("holds a broken last number")
+    return np.frombuffer(tensor.tensor_content, wire)
+
+
+def _typed(tensor: TensorProto, size: int) -> NDArray[Any]:
+    """Read the field of the type. Fewer numbers than ``size``: the last one stands for the rest."""
+    if tensor.dtype == DataType.DT_FLOAT:
+        values = np.array(tensor.float_val, np.float32)
+    elif tensor.dtype == DataType.DT_DOUBLE:
+        values = np.array(tensor.double_val, np.float64)
+    else:
+        values = np.array(tensor.half_val, np.uint16).view(_WIRE[tensor.dtype])
+    if 0 < values.size < size:
+        return np.pad(values, (0, size - values.size), mode="edge")
+    return values
+
+
+def _widen(flat: NDArray[Any], dtype: int) -> NDArray[np.float64]:
+    if dtype == DataType.DT_BFLOAT16:
+        flat = (flat.astype(np.uint32) << 16).view(np.float32)
+    return flat.astype(np.float64)
