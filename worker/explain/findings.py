@@ -130,6 +130,11 @@ def warnings_of(
                 f"hiding segments did not change the score of class {answer.class_index}; it does "
                 f"not depend on what the baseline hides"
             )
+        elif verdict.fit.unstable:
+            yield (
+                f"class {answer.class_index}: the Bayesian ridge ended with a penalty below zero, "
+                f"so its attributions mean little; raise samples, or use surrogate 'ridge'"
+            )
         elif options.stop_when_settled and answer.settled is None:
             yield (
                 f"class {answer.class_index}: this surrogate has no standard errors, so that it "

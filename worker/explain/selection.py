@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,6 @@ def _visualime(rows: Floats, scores: Floats, weights: Floats, num_features: int 
     Its distance for this step lacks a division by √S, so that the weights are next to nothing.
     We keep that, to agree with the package; the fit that follows has proper weights.
     """
-    from sklearn.linear_model import BayesianRidge as Model  # noqa: PLC0415 (slow to import)
-
     kept = rows.sum(axis=1)
     distance = 1.0 - kept / (np.sqrt(kept) + 1e-6)
     exponent = -(distance**2) / 0.25**2
@@ -48,10 +47,31 @@ def _visualime(rows: Floats, scores: Floats, weights: Floats, num_features: int 
         # With some 60 kept segments and more every weight underflows, and the package fails. The
         # weights relative to the largest are the same ones before they were rounded to zero.
         own = np.sqrt(np.exp(exponent - exponent.max()))
-    model = Model(max_iter=300, tol=1e-3, alpha_1=1e-6, alpha_2=1e-6, lambda_1=1e-6, lambda_2=1e-6)
-    model.fit(rows, scores, sample_weight=own)
+    model = bayesian_ridge(rows, scores, own)
     count = num_features or max(rows.shape[1] // 2, 1)
     return _largest(model.coef_, min(count, rows.shape[1]))
+
+
+def bayesian_ridge(rows: Floats, scores: Floats, weights: Floats) -> Any:
+    """Fit scikit-learn's BayesianRidge, with its defaults written out.
+
+    Its iteration can be unstable where samples are few: a last bit then changes the result. So it
+    is given samples and scores as they are, which is what the visualime package gives it too.
+    """
+    from sklearn.linear_model import BayesianRidge  # noqa: PLC0415 (slow to import, seldom used)
+
+    model = BayesianRidge(
+        max_iter=300,
+        tol=1e-3,
+        alpha_1=1e-6,
+        alpha_2=1e-6,
+        lambda_1=1e-6,
+        lambda_2=1e-6,
+        alpha_init=None,
+        lambda_init=None,
+        fit_intercept=True,
+    )
+    return model.fit(rows, scores, sample_weight=weights)
 
 
 SELECTIONS: Mapping[str, Callable[[Floats, Floats, Floats, int | None], Indices]] = (

@@ -1,8 +1,8 @@
 """Surrogates: the weighted linear models whose coefficients are the attributions.
 
 All classes are fitted with one factorisation, because they share the samples and their weights.
-scikit-learn is imported inside the two surrogates that need it: it takes longer to import than
-everything else in the worker together, and most jobs never use it.
+scikit-learn is imported by the surrogates that need it, when they need it: it takes longer to
+import than everything else here together, and most jobs never use it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from worker.explain.options import (
     Ols,
     Ridge,
 )
-from worker.explain.selection import SELECTIONS
+from worker.explain.selection import SELECTIONS, bayesian_ridge
 
 Indices = NDArray[np.intp]
 
@@ -74,6 +74,8 @@ class Fit:
         Whether some segments were left out because of what the samples showed.
     smoother : Smoother or None
         None where fitted values are not linear in the scores, or the penalty does not apply.
+    unstable : bool
+        Whether the estimate of the penalty ended where no penalty can be.
     """
 
     attributions: Floats
@@ -81,6 +83,7 @@ class Fit:
     fitted: Floats
     selected: bool
     smoother: Smoother | None
+    unstable: bool = False
 
     @property
     def surrogate_score(self) -> float:
@@ -89,9 +92,22 @@ class Fit:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Solution:
-    coefficients: Floats  # (p, C)
-    smoothers: list[Smoother | None]  # C of them
+class Solution:
+    """What a surrogate finds for some classes on the p segments that it may use.
+
+    Attributes
+    ----------
+    coefficients : (p, C) float64
+    intercepts : (C,) float64
+    smoothers : tuple of C Smoother or None
+    unstable : frozenset of int
+        Classes for which the estimate of the penalty failed.
+    """
+
+    coefficients: Floats
+    intercepts: Floats
+    smoothers: tuple[Smoother | None, ...]
+    unstable: frozenset[int] = frozenset()
 
 
 def fit(
@@ -145,81 +161,76 @@ def _fit_group(
     features: Indices,
     options: ExplanationOptions,
 ) -> list[Fit]:
-    total = weights.sum()
     chosen = rows[:, features]
-    means = weights @ chosen / total
-    levels = weights @ scores / total
-    solve = SURROGATES[options.surrogate.method]
-    solution = solve(chosen - means, scores - levels, weights, options.surrogate)
-    intercepts = levels - means @ solution.coefficients
-    fitted = chosen @ solution.coefficients + intercepts
+    solution = SURROGATES[options.surrogate.method](chosen, scores, weights, options.surrogate)
+    fitted = chosen @ solution.coefficients + solution.intercepts
     attributions = np.zeros((scores.shape[1], rows.shape[1]))
     attributions[:, features] = solution.coefficients.T
     return [
         Fit(
             attributions=attributions[number],
-            intercept=float(intercepts[number]),
+            intercept=float(solution.intercepts[number]),
             fitted=fitted[:, number],
             selected=len(features) < rows.shape[1],
             smoother=solution.smoothers[number],
+            unstable=number in solution.unstable,
         )
         for number in range(scores.shape[1])
     ]
 
 
-def _ridge(centred: Floats, scores: Floats, weights: Floats, options: Ridge) -> _Solution:
+def _ridge(rows: Floats, scores: Floats, weights: Floats, options: Ridge) -> Solution:
     if options.alpha == 0:
-        return _least_squares(centred, scores, weights)
-    return _penalised(centred, scores, weights, penalty=options.alpha)
+        return _least_squares(rows, scores, weights)
+    return _penalised(rows, scores, weights, penalty=options.alpha)
 
 
 def _normalised_ridge(
-    centred: Floats, scores: Floats, weights: Floats, options: NormalisedRidge
-) -> _Solution:
-    shares = weights / weights.sum()
-    return _penalised(centred, scores, shares, penalty=1.0 / len(weights))
+    rows: Floats, scores: Floats, weights: Floats, options: NormalisedRidge
+) -> Solution:
+    return _penalised(rows, scores, weights / weights.sum(), penalty=1.0 / len(weights))
 
 
-def _ols(centred: Floats, scores: Floats, weights: Floats, options: Ols) -> _Solution:
-    return _least_squares(centred, scores, weights)
+def _ols(rows: Floats, scores: Floats, weights: Floats, options: Ols) -> Solution:
+    return _least_squares(rows, scores, weights)
 
 
-def _lasso(centred: Floats, scores: Floats, weights: Floats, options: Lasso) -> _Solution:
+def _lasso(rows: Floats, scores: Floats, weights: Floats, options: Lasso) -> Solution:
     from sklearn.linear_model import Lasso as Model  # noqa: PLC0415 (see the module's text)
 
-    model = Model(
-        alpha=options.alpha,
-        fit_intercept=False,  # Samples and scores are centred already.
-        max_iter=10_000,
-        tol=1e-6,
-        selection="cyclic",
-    )
-    columns = [
-        model.fit(centred, column, sample_weight=weights).coef_.copy() for column in scores.T
+    models = [
+        Model(
+            alpha=options.alpha, fit_intercept=True, max_iter=10_000, tol=1e-6, selection="cyclic"
+        ).fit(rows, column, sample_weight=weights)
+        for column in scores.T
     ]
-    return _Solution(coefficients=np.stack(columns, axis=1), smoothers=[None for _ in columns])
+    return Solution(
+        coefficients=np.stack([model.coef_ for model in models], axis=1),
+        intercepts=np.array([model.intercept_ for model in models]),
+        smoothers=(None,) * len(models),
+    )
 
 
 def _bayesian_ridge(
-    centred: Floats, scores: Floats, weights: Floats, options: BayesianRidge
-) -> _Solution:
-    from sklearn.linear_model import BayesianRidge as Model  # noqa: PLC0415 (see above)
+    rows: Floats, scores: Floats, weights: Floats, options: BayesianRidge
+) -> Solution:
+    centred = rows - weights @ rows / weights.sum()
+    models = [bayesian_ridge(rows, column, weights) for column in scores.T]
+    # Where samples are few, the iteration can end with a precision below zero.
+    stable = [bool(model.lambda_ > 0 and model.alpha_ > 0) for model in models]
+    return Solution(
+        coefficients=np.stack([model.coef_ for model in models], axis=1),
+        intercepts=np.array([model.intercept_ for model in models]),
+        smoothers=tuple(
+            # At the penalty that it estimated this is a ridge, and has a ridge's standard errors.
+            _smoother(centred, weights, penalty=model.lambda_ / model.alpha_) if good else None
+            for model, good in zip(models, stable, strict=True)
+        ),
+        unstable=frozenset(number for number, good in enumerate(stable) if not good),
+    )
 
-    columns: list[Floats] = []
-    smoothers: list[Smoother | None] = []
-    for column in scores.T:
-        model = Model(
-            max_iter=300, tol=1e-3, alpha_1=1e-6, alpha_2=1e-6, lambda_1=1e-6, lambda_2=1e-6
-        )
-        model.fit(centred, column, sample_weight=weights)
-        # At the penalty that it estimated this is a ridge, and has a ridge's standard errors.
-        penalty = float(model.lambda_ / model.alpha_)
-        columns.append(np.asarray(model.coef_, dtype=np.float64))
-        smoothers.append(_smoother(centred, weights, penalty=penalty))
-    return _Solution(coefficients=np.stack(columns, axis=1), smoothers=smoothers)
 
-
-SURROGATES: Mapping[str, Callable[[Floats, Floats, Floats, Any], _Solution]] = MappingProxyType(
+SURROGATES: Mapping[str, Callable[[Floats, Floats, Floats, Any], Solution]] = MappingProxyType(
     {
         "ridge": _ridge,
         "normalised-ridge": _normalised_ridge,
@@ -230,10 +241,15 @@ SURROGATES: Mapping[str, Callable[[Floats, Floats, Floats, Any], _Solution]] = M
 )
 
 
-def _penalised(centred: Floats, scores: Floats, weights: Floats, *, penalty: float) -> _Solution:
+def _penalised(rows: Floats, scores: Floats, weights: Floats, *, penalty: float) -> Solution:
+    means, centred, levels, moves = _centred(rows, scores, weights)
     smoother = _smoother(centred, weights, penalty=penalty)
-    coefficients = smoother.bread @ (centred.T @ (weights[:, None] * scores))
-    return _Solution(coefficients=coefficients, smoothers=[smoother] * scores.shape[1])
+    coefficients = smoother.bread @ (centred.T @ (weights[:, None] * moves))
+    return Solution(
+        coefficients=coefficients,
+        intercepts=levels - means @ coefficients,
+        smoothers=(smoother,) * scores.shape[1],
+    )
 
 
 def _smoother(centred: Floats, weights: Floats, *, penalty: float) -> Smoother:
@@ -243,14 +259,26 @@ def _smoother(centred: Floats, weights: Floats, *, penalty: float) -> Smoother:
     return Smoother(weights=weights, centred=centred, bread=bread)
 
 
-def _least_squares(centred: Floats, scores: Floats, weights: Floats) -> _Solution:
-    """Without a penalty; of several solutions (fewer samples than segments) the shortest."""
+def _least_squares(rows: Floats, scores: Floats, weights: Floats) -> Solution:
+    """Fit without a penalty; of several solutions (few samples) take the shortest."""
+    means, centred, levels, moves = _centred(rows, scores, weights)
     root = np.sqrt(weights)[:, None]
     left, sizes, right = np.linalg.svd(root * centred, full_matrices=False)
-    tiny = np.finfo(np.float64).eps * max(centred.shape) * (sizes[0] if len(sizes) else 0.0)
-    used = sizes > tiny
+    used = sizes > np.finfo(np.float64).eps * max(centred.shape) * sizes.max()
     left, sizes, right = left[:, used], sizes[used], right[used]
-    coefficients = right.T @ ((left.T @ (root * scores)) / sizes[:, None])
-    bread = (right.T / sizes**2) @ right
-    smoother = Smoother(weights=weights, centred=centred, bread=bread)
-    return _Solution(coefficients=coefficients, smoothers=[smoother] * scores.shape[1])
+    coefficients = right.T @ ((left.T @ (root * moves)) / sizes[:, None])
+    smoother = Smoother(weights=weights, centred=centred, bread=(right.T / sizes**2) @ right)
+    return Solution(
+        coefficients=coefficients,
+        intercepts=levels - means @ coefficients,
+        smoothers=(smoother,) * scores.shape[1],
+    )
+
+
+def _centred(
+    rows: Floats, scores: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Take weighted means off: means and centred samples, means and centred scores."""
+    total = weights.sum()
+    means, levels = weights @ rows / total, weights @ scores / total
+    return means, rows - means, levels, scores - levels
