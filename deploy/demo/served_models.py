@@ -169,11 +169,13 @@ class ServedModels:
 
 
 def _numbered_folders(base_path: Path) -> dict[int, Path]:
-    if not base_path.is_dir():
-        return {}
+    try:
+        folders = list(base_path.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}  # It may come later, and it may go while the server runs.
     return {
         int(folder.name): folder
-        for folder in base_path.iterdir()
+        for folder in folders
         if folder.name.isdecimal() and (folder / "saved_model.pb").is_file()
     }
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -25,15 +25,15 @@ MODELS: Final = build_models.DEFAULT_DIRECTORY
 IMAGENET_LABELS: Final = MODELS / "labels" / "imagenet-1k.txt"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BUILD_TIMEOUT_S: Final = 240
-_START_TIMEOUT_S: Final = 120
 _STOP_TIMEOUT_S: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelServer:
-    """A model server that is ready."""
+    """A model server that is ready; `versions` are those that it loaded before it said so."""
 
     port: int
+    versions: dict[str, list[int]]
     process: subprocess.Popen[str]
 
     @property
@@ -67,20 +67,21 @@ def running_model_server(models: Mapping[str, Path], *options: str) -> Iterator[
         [*command, *options], cwd=_ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield ModelServer(port=_ready_port(process), process=process)
+            ready = _wait_until_ready(process)
+            yield ModelServer(port=ready["port"], versions=ready["models"], process=process)
         finally:
             process.terminate()
             process.wait(timeout=_STOP_TIMEOUT_S)
 
 
-def _ready_port(process: subprocess.Popen[str]) -> int:
+def _wait_until_ready(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     # The test's own time limit ends the wait for a server that never gets ready.
     line = process.stdout.readline()
-    assert line, f"the model server ended with code {process.wait(timeout=_START_TIMEOUT_S)}"
-    ready = json.loads(line)
+    assert line, f"the model server ended with code {process.wait(timeout=_STOP_TIMEOUT_S)}"
+    ready: dict[str, Any] = json.loads(line)
     assert ready["ready"] is True
-    return int(ready["port"])
+    return ready
 
 
 def _run(module: str) -> subprocess.CompletedProcess[str]:

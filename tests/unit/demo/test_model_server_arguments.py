@@ -8,10 +8,9 @@ from deploy.demo.model_server import parse_arguments
 
 
 def test_models_and_labels_are_collected_by_name():
-    arguments = parse_arguments(
-        "--model a=/m/a --model b=/m/b=c "
-        "--labels a:stable=1 --labels a:canary=2 --labels b:stable=7".split()
-    )
+    models = ["--model", "a=/m/a", "--model", "b=/m/b=c"]
+    labels = ["--labels", "a:stable=1", "--labels", "a:canary=2", "--labels", "b:stable=7"]
+    arguments = parse_arguments([*models, *labels])
     assert arguments.models == {"a": Path("/m/a"), "b": Path("/m/b=c")}
     assert arguments.labels == {"a": {"stable": 1, "canary": 2}, "b": {"stable": 7}}
 
