@@ -55,8 +55,8 @@ def store_errors() -> Iterator[None]:
         yield
     except redis.RedisError as error:
         text = str(error)
-        # Redis 7 answers with the code OOM, Redis 6 wraps it when a script met it.
-        if "OOM command not allowed" in text:
+        # A type of its own, except from a script on Redis 6, which wraps the text.
+        if "command not allowed when used memory > 'maxmemory'" in text:
             raise StoreFull("Redis has reached its maxmemory") from error
         if isinstance(error, _UNAVAILABLE) or text.startswith("MISCONF"):
             raise StoreUnavailable(f"Redis cannot be used: {text}") from error

@@ -31,7 +31,12 @@ def _open(url: str) -> ObjectStore:
     if url.startswith("s3://"):
         return S3Store.from_url(
             url,
-            client_options={"timeout": TIMEOUT, "connect_timeout": CONNECT_TIMEOUT},
+            client_options={
+                "timeout": TIMEOUT,
+                "connect_timeout": CONNECT_TIMEOUT,
+                # An operator who names an http:// endpoint means it; the default is https.
+                "allow_http": True,
+            },
             retry_config={"max_retries": 3, "retry_timeout": TIMEOUT},
         )
     raise ValueError("blobs are kept in redis:, file:///folder or s3://bucket/prefix")

@@ -34,16 +34,23 @@ local function look_again(at)
   redis.call('ZADD', ATTENTION, stamp(at), REF)
 end
 
+-- At its memory limit Redis refuses a script at its first write if that needs memory, and lets it
+-- go on after a write that does not. What is said of a job in hands, and its end, must not be
+-- refused; this write changes nothing.
+local function go_on_when_full()
+  redis.call('PERSIST', JOB)
+end
+
 -- Whether the claim with this fence still has the job. A lease that ran out is lost even if
 -- nobody has taken the job since: its worker was silent for too long to be believed.
 local function holds(fence)
+  go_on_when_full()
   return read('status') == 'processing' and read('fence') == fence and number('lease_until') > NOW
 end
 
 -- The one way in which a job ends. The further fields are those of that ending.
 local function finish(status, ...)
-  -- Removing comes first: Redis refuses a script at its memory limit only at a first write that
-  -- needs memory, and what ends a job must not be refused.
+  go_on_when_full()
   redis.call('ZREM', ATTENTION, REF)
   redis.call('ZREM', OPEN, ID)
   leave_queue()
