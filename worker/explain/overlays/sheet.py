@@ -1,0 +1,174 @@
+"""The sheet: four pictures with the class, its score and the fidelity, for a ticket or a slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageDraw
+
+from worker.explain.options import Picture
+from worker.explain.overlays.colour import SIGN_COLOURS, Bar, Scale
+from worker.explain.overlays.heat import heat
+from worker.explain.overlays.scene import Scene
+from worker.explain.overlays.stage import Stage
+from worker.explain.overlays.styles import boundaries, signed
+from worker.explain.overlays.text import (
+    FAINT,
+    INK,
+    PAPER,
+    drawable,
+    font,
+    shortened,
+    width_of,
+)
+
+_PANELS: Final = 4
+_COLUMNS: Final = (4, 2, 1)
+_LEGIBLE_SIDE: Final = 480  # A smaller sheet is drawn at this side and reduced.
+_TITLE_WIDTH: Final = 32  # At least this many times the height of its text.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where things are on a sheet, in pixels.
+
+    Attributes
+    ----------
+    text, gap, header : int
+        Height of captions, space between panels, height of the title.
+    columns : int
+        Panels side by side.
+    panel : tuple of int
+        (width, height) of one photograph.
+    bar : Bar
+        The heat map's colour bar, upright at the sheet's right edge or below the sheet.
+    """
+
+    text: int
+    gap: int
+    header: int
+    columns: int
+    panel: tuple[int, int]
+    bar: Bar
+
+    @classmethod
+    def fit(cls, upload: tuple[int, int], *, max_side: int) -> Layout:
+        """Find the arrangement that shows an upload of (width, height) largest."""
+        return max(
+            (cls._of(upload, max_side, columns) for columns in _COLUMNS),
+            key=lambda layout: layout.area,
+        )
+
+    @classmethod
+    def _of(cls, upload: tuple[int, int], max_side: int, columns: int) -> Layout:
+        text = max(10, round(max_side / 62))
+        gap, header, rows = text, round(text * 4.8), _PANELS // columns
+        # Beside four panels in a row the bar costs the least; else it lies below the heat map.
+        bar = Bar.of_text(text, upright=columns == _PANELS)
+        across = max_side - gap * (columns + 1) - (bar.across if bar.upright else 0)
+        down = max_side - header - rows * (2 * text + gap) - (0 if bar.upright else bar.across)
+        scale = min(across / columns / upload[0], down / rows / upload[1])
+        panel = max(1, int(upload[0] * scale)), max(1, int(upload[1] * scale))
+        return cls(text=text, gap=gap, header=header, columns=columns, panel=panel, bar=bar)
+
+    @property
+    def area(self) -> int:
+        """Pixels of one photograph."""
+        return self.panel[0] * self.panel[1]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Width and height of the panels with their captions, without margins."""
+        rows = _PANELS // self.columns
+        width = self.columns * self.panel[0] + (self.columns - 1) * self.gap
+        height = rows * (self.panel[1] + 2 * self.text) + (rows - 1) * self.gap
+        bar = self.bar.across
+        return (width + bar, height) if self.bar.upright else (width, height + bar)
+
+    def place(self, index: int, *, left: int) -> tuple[int, int]:
+        """Where the photograph of a panel begins, given the left edge of the grid."""
+        row, column = divmod(index, self.columns)
+        return (
+            left + column * (self.panel[0] + self.gap),
+            self.header + row * (self.panel[1] + 2 * self.text + self.gap) + 2 * self.text,
+        )
+
+
+def sheet(picture: Picture, scene: Scene) -> Image.Image:
+    """Original, segments, signed and heat map, with class, score and fidelity above them."""
+    upload = scene.upload.shape[1], scene.upload.shape[0]
+    layout = Layout.fit(upload, max_side=max(picture.max_side, _LEGIBLE_SIDE))
+    stage = Stage.of(scene, layout.panel)
+    hot, scale = heat(picture, scene, stage)
+    panels = (
+        ("Original", stage.photo),
+        (_counted(scene), boundaries(picture, scene, stage)),
+        ("", signed(picture, scene, stage)),
+        ("Heat map", hot),
+    )
+    page, left = _page(layout, max_side=max(picture.max_side, _LEGIBLE_SIDE))
+    _write_title(page, scene, layout)
+    draw = ImageDraw.Draw(page)
+    for index, (caption, panel) in enumerate(panels):
+        x, y = layout.place(index, left=left)
+        page.paste(panel, (x, y))
+        if caption:
+            text = shortened(caption, font(layout.text), width=layout.panel[0])
+            draw.text((x, y - layout.text), text, fill=FAINT, font=font(layout.text), anchor="lm")
+        else:
+            _write_legend(draw, (x, y - layout.text), picture, layout)
+    _add_bar(page, layout, scale, at=layout.place(_PANELS - 1, left=left), unit=scene.unit)
+    page.thumbnail((picture.max_side, picture.max_side), Image.Resampling.LANCZOS)
+    return page
+
+
+def _page(layout: Layout, *, max_side: int) -> tuple[Image.Image, int]:
+    """White paper, wide enough for the title even over narrow panels, and the grid's left edge."""
+    width, height = layout.grid
+    page_width = min(max_side, max(width + 2 * layout.gap, _TITLE_WIDTH * layout.text))
+    page = Image.new("RGB", (page_width, layout.header + height + layout.gap), PAPER)
+    return page, (page_width - width) // 2
+
+
+def _write_title(page: Image.Image, scene: Scene, layout: Layout) -> None:
+    large, plain = font(layout.text * 2), font(round(layout.text * 1.15))
+    draw, room = ImageDraw.Draw(page), page.width - 2 * layout.gap
+    name = shortened(drawable(scene.class_name), large, width=room)
+    draw.text((layout.gap, layout.text * 0.9), name, fill=INK, font=large, anchor="la")
+    facts = [f"score {scene.score:.3f}"]
+    if scene.r2 is not None:
+        facts.append(f"fidelity {scene.r2:.2f} in sample")
+    if scene.press_r2 is not None:
+        facts.append(f"{scene.press_r2:.2f} leave-one-out")
+    line = shortened("   ·   ".join(facts), plain, width=room)
+    draw.text((layout.gap, layout.text * 3.4), line, fill=FAINT, font=plain, anchor="la")
+
+
+def _write_legend(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], picture: Picture, layout: Layout
+) -> None:
+    """Caption of the signed panel: a swatch of each colour, and what it says."""
+    colours, typeface, size = SIGN_COLOURS[picture.colours], font(layout.text), layout.text
+    x, y = at
+    right = x + layout.panel[0]
+    for colour, text in ((colours.positive, "for"), (colours.negative, "against")):
+        if x + 1.4 * size + width_of(text, typeface) > right:
+            return
+        draw.rectangle((x, y - size // 2, x + size, y + size - size // 2), fill=colour)
+        draw.text((x + 1.4 * size, y), text, fill=FAINT, font=typeface, anchor="lm")
+        x += round(2.6 * size) + width_of(text, typeface)
+
+
+def _add_bar(
+    page: Image.Image, layout: Layout, scale: Scale, *, at: tuple[int, int], unit: str
+) -> None:
+    width, height = layout.panel
+    length = height if layout.bar.upright else width
+    drawn = layout.bar.draw(scale, length=length, unit=f"attribution ({unit})")
+    page.paste(drawn, (at[0] + width, at[1]) if layout.bar.upright else (at[0], at[1] + height))
+
+
+def _counted(scene: Scene) -> str:
+    count = scene.segment_count
+    return f"{count} segments" if count != 1 else "1 segment"
