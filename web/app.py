@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from typing import cast
+
+from flask import Flask, Response, request
 
 from web import api, errors, health
 from web.model_index import ModelIndex
@@ -55,6 +57,7 @@ def create_app(
     app.register_blueprint(api.blueprint(ports=ports, models=models, submitter=submitter))
     app.register_blueprint(health.blueprint(catalogue))
     app.after_request(_secure)
+    app.after_request(_finish_reading)
     errors.register(app)
     return app
 
@@ -62,4 +65,10 @@ def create_app(
 def _secure(response: Response) -> Response:
     for name, value in _SECURITY_HEADERS:
         response.headers.setdefault(name, value)
+    return response
+
+
+def _finish_reading(response: Response) -> Response:
+    if response.status_code >= 400:  # noqa: PLR2004
+        cast("Request", request).discard_rest()
     return response

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import structlog
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from web.problems import MEDIA_TYPE, PROBLEMS, problem
@@ -112,11 +113,14 @@ class Rule:
     retry_after_s: int | None = None
 
 
+_CUT_SHORT = "The request is broken or was cut short."
 _STORE_DOWN = "The job store cannot be reached. Nothing was accepted; try again."
 
 TABLE: dict[type[Exception], Rule] = {
     MalformedRequest: Rule(slug="invalid-request", status=400),
     InvalidRequest: Rule(slug="invalid-request"),
+    # gunicorn finds fault with a chunk only when the body is read.
+    ParseException: Rule(slug="invalid-request", status=400, detail=_CUT_SHORT),
     UnsupportedContentType: Rule(slug="unsupported-media-type"),
     UnknownModel: Rule(slug="unknown-model"),
     UnknownClass: Rule(slug="unknown-class"),
@@ -149,7 +153,7 @@ TABLE: dict[type[Exception], Rule] = {
 
 # What Flask and Werkzeug raise themselves, by status.
 _BY_STATUS: dict[int, Rule] = {
-    400: Rule(slug="invalid-request", detail="The request is broken or was cut short."),
+    400: Rule(slug="invalid-request", detail=_CUT_SHORT),
     404: Rule(slug="not-found", detail="There is nothing at this path."),
     405: Rule(slug="method-not-allowed", detail="This path does not answer to this method."),
     413: Rule(

@@ -11,6 +11,7 @@ from flask import Flask
 from pydantic import ValidationError
 
 from web.app import create_app
+from web.logs import configure_logging
 from web.server import Server
 from web.settings import Address, WebSettings
 from worker.jobs.blobs import open_blobs
@@ -36,8 +37,10 @@ def main() -> int:
     except CannotStart as error:
         print(f"limelight-web: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    # Addresses that may hold passwords are not part of what the settings show.
-    _log.info("starting", settings=repr(settings), store=repr(store_settings))
+    configure_logging(settings.log_level)
+    # Both addresses of the store may hold a password.
+    store = store_settings.model_dump(mode="json", exclude={"redis_url", "blob_url"})
+    _log.info("starting", settings=settings.model_dump(mode="json"), store=store)
     Server(lambda: build(settings, store_settings), settings).run()
     return 0
 

@@ -6,9 +6,12 @@ import binascii
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import IO, Any
 
 import flask
+import structlog
+from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -18,8 +21,12 @@ from web.errors import FieldError, InvalidRequest, MalformedRequest, Unsupported
 from web.form_fields import document_of
 from web.schemas import Base64Data, JobFields, JsonBody, validate
 
+_DISCARD_S = 10.0
+_DISCARD_BYTES = 64_000_000
+_CHUNK = 65_536
 FILES = ("image", "segments")
 _DOCUMENT = "request"
+_log = structlog.get_logger("web.parsing")
 _TYPES = "multipart/form-data or application/json"
 
 
@@ -64,6 +71,22 @@ class Request(flask.Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    def discard_rest(self) -> None:
+        """Read what is left of a refused body, within bounds.
+
+        A server that closes a connection with unread bytes resets it, and the client then loses
+        the answer that says why. A body far over the limit is not worth that.
+        """
+        stream = self.environ["wsgi.input"]
+        if not self.environ.get("wsgi.input_terminated"):
+            return  # Nobody would tell where the body ends.
+        until, left = monotonic() + _DISCARD_S, _DISCARD_BYTES
+        try:
+            while left > 0 and monotonic() < until and (data := stream.read(_CHUNK)):
+                left -= len(data)
+        except (OSError, ParseException) as error:
+            _log.debug("a refused body broke off", error=str(error))
 
 
 def read_submission(request: flask.Request) -> Submission:

@@ -129,7 +129,7 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
         "worker-lost": _type(
             500,
             "The workers that took the job ended before it did",
-            "Submit it once more. If it fails again, the operator should see to the workers' memory.",
+            "Submit it once more. If it fails again, the operator should see to its memory.",
         ),
         "timed-out": _type(
             504, "The job took too long", "Ask for fewer samples, or have the limit raised."

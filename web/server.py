@@ -84,6 +84,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
         for name, value in {
             "bind": settings.bind,
             "worker_class": "web.server.ProblemWorker",
+            "logger_class": "web.logs.ServerLogger",
             "workers": settings.web_workers,
             "threads": settings.web_threads,
             "timeout": settings.web_timeout_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -58,6 +58,7 @@ class WebSettings(BaseSettings):
     queue_limit_s: int = Field(
         86_400, ge=1, description="A job that has not started within this time expires."
     )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     catalogue_ttl_s: float = Field(
         1.5, ge=0, le=60, description="How long the model catalogue is remembered."
     )

@@ -63,6 +63,15 @@ DOCUMENTS = [
     of_json(
         "unknown sampler", '"options": {"sampler": "x"}', "/options/sampler", says="antithetic"
     ),
+    of_json("sampler that is a list", '"options": {"sampler": []}', "/options/sampler"),
+    of_json("sampler that is an object", '"options": {"sampler": {}}', "/options/sampler"),
+    of_json(
+        "method that is a list", '"options": {"baseline": {"method": []}}', "/options/baseline"
+    ),
+    of_json("options that deny", '"options": null', "/options"),
+    of_json("style that is a list", '"overlays": [{"style": []}]', "/overlays/0/style"),
+    of_json("preset that is a list", '"preset": []', "/preset"),
+    of_json("model that is a number", '"model": 3', "/model"),
     of_json(
         "unknown segmenter",
         '"options": {"segmentation": "x"}',
