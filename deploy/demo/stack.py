@@ -111,7 +111,7 @@ def _start_all(
             "LIMELIGHT_DEFAULT_MODEL": MODEL,
             "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
             # What a private stack has in hand when it ends is of no use to anybody.
-            "LIMELIGHT_SHUTDOWN_GRACE_S": "1",
+            "LIMELIGHT_SOFT_SHUTDOWN_S": "1",
             "LIMELIGHT_GRACE_S": "1",
         }
     )

@@ -23,7 +23,7 @@ def create_app() -> Flask:
     def post() -> tuple[Response, int]:
         data = request.files["image"].read()
         with Image.open(io.BytesIO(data)) as image:
-            image.convert("RGB").load()
+            image.load()
             size = image.size
         key = f"bare:{uuid.uuid4().hex}"
         store.set(key, data, ex=600)

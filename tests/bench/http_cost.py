@@ -92,7 +92,7 @@ def jpeg_of(size: int) -> bytes:
     """A JPEG of about so many bytes: a photograph enlarged, with grain of a fixed seed."""
     with Image.open(photographs()[1].file) as photograph:
         large = np.asarray(photograph.convert("RGB").resize((1500, 1000)), dtype=np.float64)
-    grain = np.random.default_rng(0).normal(0, 12, large.shape)
+    grain = np.random.default_rng(0).normal(0, 16, large.shape)
     image = Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8))
     return min(
         (_encoded(image, quality) for quality in range(60, 96)),
