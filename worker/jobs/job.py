@@ -33,8 +33,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     }
 )
 
-_ID = re.compile(r"^exp_[0-9a-f]{32}$")
-_TENANT = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+# \Z, because $ also matches before a newline at the end.
+_ID = re.compile(r"^exp_[0-9a-f]{32}\Z")
+_TENANT = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
 @dataclass(frozen=True, slots=True)
