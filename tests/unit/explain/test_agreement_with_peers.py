@@ -117,7 +117,7 @@ def test_visualime_preset_gives_the_numbers_of_the_visualime_package(seed):
     ours = explained(image, predict, "visualime", classes=[0, 1, 2, 3], seed=seed)
     pixels = image.astype(np.float64)  # On uint8 its distances wrap around.
     for answer in ours.classes:
-        np.random.seed(seed)  # noqa: NPY002 (the package draws from the global stream)
+        np.random.seed(seed)  # The package draws from the global stream.
         # The iteration of its BayesianRidge is unstable with so few samples: the last bits, which
         # the number of threads decides, can turn signs. So it runs on one thread, as we do.
         with threadpool_limits(limits=1, user_api="blas"):
