@@ -56,11 +56,11 @@ def _address(value: str) -> str:
 
 def _square(value: Any) -> Any:
     """Let ``224`` stand for ``[224, 224]``; TOML has lists where we want tuples."""
-    if isinstance(value, list):
-        return tuple(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value)
+    if not isinstance(value, list | tuple):
         raise ValueError("write one number of pixels, or [height, width]")
-    return (value, value)
+    return tuple(value)
 
 
 def _as_tuple(value: Any) -> Any:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.integration.serving.conftest import MakeModel
+from tests.integration.serving.server import Serving, image_signature, tensor_info
+from worker.serving import tensors
+from worker.serving.model import ServedModel
+from worker.serving.stubs.tensor_pb2 import DataType
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.txt"
+    path.write_text("red\ngreen\nblue\n")
+    return path
+
+
+def test_a_model_that_fits_its_profile_has_no_problems(
+    make_model: MakeModel, port: int, labels: Path
+) -> None:
+    model = make_model(port, labels=labels)
+    assert model.check() == []
+    status = model.status()
+    assert (status.state, status.problem) == ("available", None)
+    assert status.resolved is not None
+    assert status.resolved.labels == ("red", "green", "blue")
+
+
+def test_every_problem_of_a_profile_is_told_at_once_with_its_cure(
+    make_model: MakeModel, port: int, serving: Serving, labels: Path
+) -> None:
+    labels.write_text("red\ngreen\n")
+    info = tensor_info(DataType.DT_FLOAT, -1, -1, -1, 3)
+    serving.versions = {3: image_signature(image=info)}
+    model = make_model(port, labels=labels, output="score")
+    problems = model.check()
+    assert [problem for problem in problems if "set input_size" in problem]
+    assert [problem for problem in problems if "set output to one of" in problem]
+    status = model.status()
+    assert status.state == "unavailable"
+    assert all(problem in (status.problem or "") for problem in problems)
+
+
+def test_labels_of_another_length_are_a_problem_told_without_a_path(
+    make_model: MakeModel, port: int, labels: Path
+) -> None:
+    labels.write_text("red\ngreen\n")
+    (problem,) = make_model(port, labels=labels).check()
+    assert "2 names for 3 classes" in problem
+    assert str(labels.parent) not in problem
+
+
+def test_labels_that_cannot_be_read_are_a_problem(
+    make_model: MakeModel, port: int, tmp_path: Path
+) -> None:
+    (problem,) = make_model(port, labels=tmp_path / "gone.txt").check()
+    assert "labels file cannot be read" in problem
+    assert "gone.txt" not in problem
+
+
+def test_scores_that_are_none_are_a_problem_that_only_a_trial_finds(
+    model: ServedModel, serving: Serving
+) -> None:
+    serving.answer = lambda _: tensors.from_array(np.full((1, 3), np.nan, np.float32))
+    (problem,) = model.check()
+    assert "NaN" in problem
+    assert model.status().state == "available"
+
+
+def test_what_is_served_instead_is_told(make_model: MakeModel, port: int, serving: Serving) -> None:
+    serving.versions = {4: image_signature(), 3: image_signature()}
+    first, second = make_model(port, version=5).check()
+    assert "Version 5" in first
+    assert second == "The server has these versions: 3 AVAILABLE, 4 AVAILABLE."
