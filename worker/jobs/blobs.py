@@ -136,7 +136,7 @@ class RedisBlobs(Blobs):
     def _write(self, ref: JobRef, name: str, data: bytes) -> None:
         keys = [self._keys.blobs(ref), self._keys.owners(ref), self._keys.unowned]
         outcome = self._scripts.run(
-            "put_blob", keys, [str(ref), name, data, MAX_JOB_BYTES_IN_REDIS, NEARLY_FULL]
+            "admit_blob", keys, [str(ref), name, len(data), MAX_JOB_BYTES_IN_REDIS, NEARLY_FULL]
         )[0]
         if outcome == b"too-large":
             raise JobTooLarge(
@@ -145,6 +145,8 @@ class RedisBlobs(Blobs):
             )
         if outcome == b"full":
             raise StoreFull("Redis is nearly full, so new jobs are refused")
+        with store_errors():
+            self._redis.hset(self._keys.blobs(ref), name, data)
 
     def _read(self, ref: JobRef, name: str) -> bytes | None:
         with store_errors():

@@ -31,7 +31,7 @@ _SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "erase": _JOB,
         "overdue": ("clock",),
         "lead": (),
-        "put_blob": ("clock", "memory"),
+        "admit_blob": ("clock", "memory"),
         "own_blobs": ("clock",),
         "retain_blobs": (),
         "release_blobs": (),

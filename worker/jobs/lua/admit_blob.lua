@@ -1,13 +1,14 @@
--- Store a blob in Redis, within what one job may keep there.
+-- Say whether a blob may be stored in Redis, within what one job may keep there, and note its owner.
+-- The blob itself does not come along: Lua would copy it several times.
 -- KEYS: blobs, owners, unowned. ARGV: REF, name, bytes, most bytes a job, share of memory.
 
 local BLOBS, OWNERS, UNOWNED = KEYS[1], KEYS[2], KEYS[3]
-local ref, name, bytes = ARGV[1], ARGV[2], ARGV[3]
+local ref, name, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local most, share = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 -- What this job keeps, in bytes, were the blob stored.
 local function total()
-  local sum = #bytes
+  local sum = bytes
   for _, other in ipairs(redis.call('HKEYS', BLOBS)) do
     if other ~= name then
       sum = sum + redis.call('HSTRLEN', BLOBS, other)
@@ -35,8 +36,7 @@ end
 if redis.call('EXISTS', OWNERS) == 0 and nearly_full(share) then
   return { 'full' }
 end
-redis.call('HSET', BLOBS, name, bytes)
 if redis.call('SADD', OWNERS, ref) == 1 then
   redis.call('ZADD', UNOWNED, stamp(NOW), ref)
 end
-return { 'stored' }
+return { 'admitted' }
