@@ -122,11 +122,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="model server: %(message)s")
     # What gRPC's core logs of a taken port is said in a sentence below.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    stop, look = threading.Event(), threading.Event()
     parsed = parse_arguments(arguments)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (stop.set(), look.set()))
-    signal.signal(signal.SIGHUP, lambda *_: look.set())
+    stop, look = threading.Event(), threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        if number != signal.SIGHUP:
+            stop.set()
+        look.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
     try:
         serve(parsed, stop=stop, look=look)
     except PortTakenError as error:

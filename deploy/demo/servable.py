@@ -6,7 +6,8 @@ Importing this module imports TensorFlow: start it with `tensorflow_start` befor
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -193,12 +194,13 @@ def _typed_proto(array: NDArray[Any], dtype: int) -> tensor_pb2.TensorProto:
     return proto
 
 
-class _no_deprecation_notice:  # noqa: N801 - used as a context manager
+@contextmanager
+def _no_deprecation_notice() -> Iterator[None]:
     """Keep back the remark that version 1 of the loader is deprecated: it is meant here."""
-
-    def __enter__(self) -> None:
-        self._level = tf.get_logger().level
-        tf.get_logger().setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        tf.get_logger().setLevel(self._level)
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -21,7 +21,7 @@ from deploy.demo.serving_error import ServingError, invalid, not_found
 
 _log = logging.getLogger(__name__)
 
-State = get_model_status_pb2.ModelVersionStatus
+State: Final = get_model_status_pb2.ModelVersionStatus
 _OK: Final = 0
 _UNKNOWN: Final = 2
 
@@ -102,7 +102,7 @@ class ServedModels:
             raise not_found(f"Servable not found for request: Specific({spec.name}, {number})")
         return number, loaded[number]
 
-    def statuses(self, spec: model_pb2.ModelSpec) -> list[State]:
+    def statuses(self, spec: model_pb2.ModelSpec) -> list[get_model_status_pb2.ModelVersionStatus]:
         """Tell the states of a model's versions, latest first; labels are ignored.
 
         Raises
@@ -180,7 +180,7 @@ def _numbered_folders(base_path: Path) -> dict[int, Path]:
     }
 
 
-def _status(version: Version) -> State:
+def _status(version: Version) -> get_model_status_pb2.ModelVersionStatus:
     status = State(version=version.number, state=version.state)
     # An empty message marks the status as present, as the real server does when all is well.
     status.status.error_code = _UNKNOWN if version.problem else _OK
