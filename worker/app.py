@@ -42,7 +42,7 @@ from worker.serving.model import ServedModel
 from worker.serving.profiles import ModelProfile, load_profiles
 from worker.settings import WorkerSettings
 from worker.shutdown import ShutdownFlag, begin_shutdown
-from worker.steward import keep_house
+from worker.steward import Census, keep_house
 from worker.tasks import register
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -165,9 +165,9 @@ def library_versions() -> dict[str, str]:
 
 def run_steward(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:
     """Publish the catalogue and sweep, until SIGTERM, Ctrl-C or the end of the parent."""
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # Ends it wherever it is: each duty is made of steps that may be repeated.
+        signal.signal(number, lambda *_: sys.exit(os.EX_OK))
     redis = connect(settings)
     worker = f"{settings.worker_name}/{os.getpid()}"
     sweeper = Sweeper(
@@ -180,20 +180,22 @@ def run_steward(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) 
 
     def sweep() -> None:
         if os.getppid() != parent:
-            stop.set()
-        else:
-            sweeper.sweep()
+            sys.exit(os.EX_OK)
+        sweeper.sweep()
 
-    keep_house(
-        worker=worker,
-        models={name: ServedModel(profile) for name, profile in profiles.items()},
+    census = Census(
+        {name: ServedModel(profile) for name, profile in profiles.items()},
         catalogue=Catalogue(redis),
-        sweep=sweep,
-        catalogue_interval_s=settings.catalogue_interval_s,
-        sweep_interval_s=settings.sweep_interval_s,
-        stop=stop,
+        worker=worker,
     )
-    return 0
+    keep_house(
+        census=census.take,
+        sweep=sweep,
+        census_every_s=settings.catalogue_interval_s,
+        sweep_every_s=settings.sweep_interval_s,
+        stop=threading.Event(),
+    )
+    return os.EX_OK
 
 
 class StewardStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -223,6 +223,7 @@ def _draw(
             r2=one.r2,
             press_r2=one.press_r2,
             unit=claim.job.request.options["score_scale"],
+            input_pixel=explained.geometry.input_pixel,
         )
         for picture in pictures:
             heartbeat.checkpoint()

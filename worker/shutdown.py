@@ -8,13 +8,8 @@ a flag between batches, and only what has not ended after a grace is stopped by 
 from __future__ import annotations
 
 import mmap
-import os
 import signal
-import threading
-
-import structlog
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+from typing import Any
 
 
 class ShutdownFlag:
@@ -49,6 +44,10 @@ def begin_shutdown(flag: ShutdownFlag, *, grace_s: float) -> None:
     if flag.is_set():
         return
     flag.set()
-    timer = threading.Timer(grace_s, os.kill, (os.getpid(), signal.SIGQUIT))
-    timer.daemon = True
-    timer.start()
+    # A timer of the kernel: starting a thread takes locks, and this may be a signal handler.
+    signal.signal(signal.SIGALRM, _turn_cold)
+    signal.setitimer(signal.ITIMER_REAL, grace_s)
+
+
+def _turn_cold(*_: Any) -> None:
+    signal.raise_signal(signal.SIGQUIT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol
 
 import structlog
@@ -22,6 +22,7 @@ from worker.serving.resolved import ResolvedModel
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RESOLVE_TIMEOUT_S = 5.0
+CHECK_TIMEOUT_S = 30.0
 
 
 class Served(Protocol):
@@ -29,6 +30,82 @@ class Served(Protocol):
 
     def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
         """Return what is served now, or raise a ``PredictorError``."""
+
+    def check(self, *, timeout_s: float) -> list[str]:
+        """Return everything that keeps the model from being explained, each with its cure."""
+
+
+class Publisher(Protocol):
+    """Where the catalogue is published."""
+
+    def publish(self, entries: Iterable[ModelEntry], *, worker: str) -> None:
+        """Replace this worker's entries, and with them say that the worker is alive."""
+
+
+class Watch:
+    """One configured model, looked at again and again.
+
+    A signature does not tell whether the outputs are scores, so each version is checked once by
+    scoring an image. What is wrong is logged when it changes, not in each round.
+    """
+
+    def __init__(self, name: str, model: Served) -> None:
+        self._name = name
+        self._model = model
+        self._checked: int | None = None
+        self._problem: str | None = None
+
+    def look(self) -> ModelEntry:
+        """Return the catalogue's entry of the model as it is now."""
+        try:
+            resolved = self._model.resolve(None, timeout_s=RESOLVE_TIMEOUT_S)
+        except PredictorError as error:
+            return self._unavailable(error.detail, context=error.context)
+        if resolved.version != self._checked:
+            problems = self._model.check(timeout_s=CHECK_TIMEOUT_S)
+            if problems:
+                return self._unavailable(" ".join(problems))
+            log.info("model available", model=self._name, version=resolved.version)
+        self._checked, self._problem = resolved.version, None
+        return ModelEntry(
+            name=self._name,
+            state="available",
+            version=resolved.version,
+            signature=resolved.signature,
+            input_size=resolved.input_size,
+            channels=resolved.channels,
+            dtype=resolved.dtype,
+            class_count=resolved.class_count,
+            labels=resolved.labels,
+        )
+
+    def _unavailable(self, problem: str, *, context: str = "") -> ModelEntry:
+        if problem != self._problem:
+            log.error("model unavailable", model=self._name, problem=problem, context=context)
+        self._checked, self._problem = None, problem
+        return ModelEntry(name=self._name, state="unavailable", problem=problem)
+
+
+class Census:
+    """Looks at all models, and publishes each as soon as it is known.
+
+    They are looked at side by side: a server that does not answer must not keep the others out of
+    the catalogue. It keeps the entry of the round before until it is known to be away.
+    """
+
+    def __init__(self, models: Mapping[str, Served], *, catalogue: Publisher, worker: str) -> None:
+        self._watches = [Watch(name, model) for name, model in models.items()]
+        self._catalogue = catalogue
+        self._worker = worker
+        self._entries: dict[str, ModelEntry] = {}
+
+    def take(self) -> None:
+        """Look at each model once."""
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            for look in as_completed([pool.submit(watch.look) for watch in self._watches]):
+                entry = look.result()
+                self._entries[entry.name] = entry
+                self._catalogue.publish(self._entries.values(), worker=self._worker)
 
 
 def repeat(work: Callable[[], object], *, every_s: float, stop: threading.Event) -> None:
@@ -48,69 +125,25 @@ def repeat(work: Callable[[], object], *, every_s: float, stop: threading.Event)
             return
 
 
-def entries_of(models: Mapping[str, Served]) -> tuple[ModelEntry, ...]:
-    """Ask each model server what it serves, all at once.
-
-    One that does not answer takes ``RESOLVE_TIMEOUT_S`` seconds and comes out as unavailable.
-    """
-    if not models:
-        return ()
-    with ThreadPoolExecutor(max_workers=min(len(models), 16)) as pool:
-        return tuple(pool.map(lambda item: entry_of(*item), models.items()))
-
-
-def entry_of(name: str, model: Served) -> ModelEntry:
-    """Return the catalogue's entry of one model, with the problem if it cannot be used."""
-    try:
-        resolved = model.resolve(None, timeout_s=RESOLVE_TIMEOUT_S)
-    except PredictorError as error:
-        log.warning("model unavailable", model=name, error=str(error), context=error.context)
-        return ModelEntry(name=name, state="unavailable", problem=error.detail)
-    return ModelEntry(
-        name=name,
-        state="available",
-        version=resolved.version,
-        signature=resolved.signature,
-        input_size=resolved.input_size,
-        channels=resolved.channels,
-        dtype=resolved.dtype,
-        class_count=resolved.class_count,
-        labels=resolved.labels,
-    )
-
-
-class Publisher(Protocol):
-    """Where the catalogue is published."""
-
-    def publish(self, entries: Iterable[ModelEntry], *, worker: str) -> None:
-        """Replace this worker's entries, and with them say that the worker is alive."""
-
-
 def keep_house(
     *,
-    worker: str,
-    models: Mapping[str, Served],
-    catalogue: Publisher,
+    census: Callable[[], object],
     sweep: Callable[[], object],
-    catalogue_interval_s: float,
-    sweep_interval_s: float,
+    census_every_s: float,
+    sweep_every_s: float,
     stop: threading.Event,
 ) -> None:
     """Publish and sweep until ``stop`` is set.
 
-    A model server that hangs holds up the catalogue, never the sweep: they run in two threads.
+    A model server that hangs holds up the census, never the sweep: they run in two threads.
     """
-
-    def publish() -> None:
-        catalogue.publish(entries_of(models), worker=worker)
-
-    publishing = threading.Thread(
+    counting = threading.Thread(
         target=repeat,
-        args=(publish,),
-        kwargs={"every_s": catalogue_interval_s, "stop": stop},
-        name="catalogue",
+        args=(census,),
+        kwargs={"every_s": census_every_s, "stop": stop},
+        name="census",
         daemon=True,
     )
-    publishing.start()
-    repeat(sweep, every_s=sweep_interval_s, stop=stop)
-    publishing.join(timeout=RESOLVE_TIMEOUT_S)
+    counting.start()
+    repeat(sweep, every_s=sweep_every_s, stop=stop)
+    counting.join(timeout=RESOLVE_TIMEOUT_S)

@@ -164,6 +164,8 @@ class FakeModel:
     batch_size: int = 16
     batches: int = 0
     closed: int = 0
+    problems: list[str] = field(default_factory=list)
+    checks: int = 0
     resolutions: list[int | None] = field(default_factory=list)
 
     def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
@@ -171,6 +173,10 @@ class FakeModel:
         self.resolutions.append(version)
         served = self.versions[min(len(self.resolutions), len(self.versions)) - 1]
         return resolved_model(version=served, labels=self.labels)
+
+    def check(self, *, timeout_s: float) -> list[str]:
+        self.checks += 1
+        return self.problems
 
     def predictor(self, resolved: ResolvedModel, *, deadline_s: float) -> FakePredictor:
         assert deadline_s > 0

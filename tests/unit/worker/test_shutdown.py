@@ -33,5 +33,6 @@ def test_after_the_grace_the_shutdown_turns_cold_and_only_once() -> None:
         time.sleep(0.2)
     finally:
         signal.signal(signal.SIGQUIT, before)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     assert len(received) == 1
     assert received[0] - started >= 0.05

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -9,31 +10,99 @@ from worker.jobs.catalogue import ModelEntry
 from worker.jobs.errors import StoreUnavailable
 from worker.serving.errors import PredictorUnavailable
 from worker.serving.resolved import ResolvedModel
-from worker.steward import entries_of, keep_house, repeat
+from worker.steward import Census, Served, keep_house, repeat
 
 
 class Away:
     def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
         raise PredictorUnavailable("The model server is away.", context="10.0.0.7:8500")
 
+    def check(self, *, timeout_s: float) -> list[str]:
+        raise AssertionError("a model that is away cannot be checked")
 
-def test_a_model_that_answers_is_published_with_what_clients_need() -> None:
-    (entry,) = entries_of({"quadrants": FakeModel(versions=[7])})
+
+class FakeCatalogue:
+    def __init__(self) -> None:
+        self.published: list[dict[str, ModelEntry]] = []
+
+    def publish(self, entries: Iterable[ModelEntry], *, worker: str) -> None:
+        assert worker == "host/1"
+        self.published.append({entry.name: entry for entry in entries})
+
+    @property
+    def latest(self) -> dict[str, ModelEntry]:
+        return self.published[-1]
+
+
+@pytest.fixture
+def catalogue() -> FakeCatalogue:
+    return FakeCatalogue()
+
+
+def census(models: Mapping[str, Served], catalogue: FakeCatalogue) -> Census:
+    return Census(models, catalogue=catalogue, worker="host/1")
+
+
+def test_a_model_that_answers_is_published_with_what_clients_need(
+    catalogue: FakeCatalogue,
+) -> None:
+    census({"quadrants": FakeModel(versions=[7])}, catalogue).take()
+
+    entry = catalogue.latest["quadrants"]
     resolved = resolved_model(version=7, labels=FakeModel().labels)
-    assert (entry.name, entry.state, entry.version) == ("quadrants", "available", 7)
-    assert tuple(entry.input_size or ()) == resolved.input_size
-    assert entry.class_count == 4
+    assert (entry.state, entry.version, entry.class_count) == ("available", 7, 4)
+    assert (entry.input_size, entry.labels) == (resolved.input_size, resolved.labels)
     assert entry.problem is None
 
 
-def test_a_model_that_does_not_answer_is_published_with_its_problem() -> None:
-    entries = entries_of({"quadrants": FakeModel(), "gone": Away()})
-    assert [entry.state for entry in entries] == ["available", "unavailable"]
-    assert entries[1].problem == "The model server is away."
+def test_a_model_that_does_not_answer_is_published_with_its_problem_and_harms_no_other(
+    catalogue: FakeCatalogue,
+) -> None:
+    census({"gone": Away(), "quadrants": FakeModel()}, catalogue).take()
+
+    assert catalogue.latest["quadrants"].state == "available"
+    gone = catalogue.latest["gone"]
+    assert (gone.state, gone.problem) == ("unavailable", "The model server is away.")
 
 
-def test_no_models_make_an_empty_catalogue() -> None:
-    assert entries_of({}) == ()
+def test_a_model_whose_answers_cannot_be_used_is_published_with_the_cure(
+    catalogue: FakeCatalogue,
+) -> None:
+    model = FakeModel(problems=["Its output is no score: set activation."])
+    looking = census({"quadrants": model}, catalogue)
+    looking.take()
+    assert catalogue.latest["quadrants"].problem == "Its output is no score: set activation."
+
+    model.problems = []
+    looking.take()
+    assert catalogue.latest["quadrants"].state == "available"
+
+
+def test_each_version_is_checked_once(catalogue: FakeCatalogue) -> None:
+    model = FakeModel(versions=[1, 1, 2, 2])
+    looking = census({"quadrants": model}, catalogue)
+    for _ in range(4):
+        looking.take()
+    assert model.checks == 2
+    assert catalogue.latest["quadrants"].version == 2
+
+
+def test_a_server_that_hangs_does_not_keep_the_others_out_of_the_catalogue() -> None:
+    answered = threading.Event()
+
+    class Hangs(Away):
+        def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
+            assert answered.wait(5), "the other model was not published meanwhile"
+            raise PredictorUnavailable("too late")
+
+    class Catalogue(FakeCatalogue):
+        def publish(self, entries: Iterable[ModelEntry], *, worker: str) -> None:
+            super().publish(entries, worker=worker)
+            answered.set()
+
+    catalogue = Catalogue()
+    census({"hangs": Hangs(), "quadrants": FakeModel()}, catalogue).take()
+    assert [set(one) for one in catalogue.published] == [{"quadrants"}, {"quadrants", "hangs"}]
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ValueError("a mistake")])
@@ -51,41 +120,22 @@ def test_a_round_that_fails_does_not_end_the_steward(error: Exception) -> None:
     assert len(rounds) == 3
 
 
-def test_a_model_server_that_hangs_does_not_hold_up_the_sweep() -> None:
-    stop, hanging = threading.Event(), threading.Event()
+def test_a_census_that_hangs_does_not_hold_up_the_sweep() -> None:
+    stop, released = threading.Event(), threading.Event()
     swept: list[str] = []
-
-    class Hangs:
-        def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
-            hanging.wait(5)
-            raise PredictorUnavailable("too late")
-
-    class Catalogue:
-        def publish(self, entries: object, *, worker: str) -> None:
-            published.append(worker)
-
-    published: list[str] = []
 
     def sweep() -> None:
         swept.append("round")
         if len(swept) == 5:
-            assert not published
+            assert not released.is_set()
             stop.set()
-            hanging.set()
+            released.set()
 
     keep_house(
-        worker="host/1",
-        models={"hangs": Hangs()},
-        catalogue=Catalogue(),
+        census=lambda: released.wait(5),
         sweep=sweep,
-        catalogue_interval_s=0.001,
-        sweep_interval_s=0.001,
+        census_every_s=0.001,
+        sweep_every_s=0.001,
         stop=stop,
     )
     assert len(swept) == 5
-    assert published == ["host/1"]
-
-
-def test_the_entry_is_one_that_the_catalogue_takes() -> None:
-    (entry,) = entries_of({"quadrants": FakeModel()})
-    assert isinstance(entry, ModelEntry)
