@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 import worker.explain.errors
-import worker.images
+import worker.images.errors
 import worker.serving.errors
 from worker.explain.errors import ExplainError
 from worker.failures import INTERNAL, REASONS, failure_of, reason_of
@@ -26,7 +26,7 @@ def errors_of(module: ModuleType) -> list[type[Exception]]:
     ]
 
 
-@pytest.mark.parametrize("module", [worker.explain.errors, worker.images, worker.serving.errors])
+@pytest.mark.parametrize("module", [worker.explain.errors, worker.images.errors, worker.serving.errors])
 def test_every_error_that_a_job_can_meet_has_a_reason(module: ModuleType) -> None:
     for kind in errors_of(module):
         assert any(base in REASONS for base in kind.__mro__), f"{kind.__name__} has no reason"

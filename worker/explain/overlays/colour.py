@@ -26,19 +26,17 @@ from worker.explain.overlays.text import (
 
 
 class SignColours(NamedTuple):
-    """The colour of what speaks for a class and of what speaks against it, with their names."""
+    """The colour of what speaks for a class and of what speaks against it."""
 
     positive: Colour
     negative: Colour
-    positive_name: str
-    negative_name: str
 
 
 # The second pair is Okabe and Ito's, made to be told apart with any colour vision.
 SIGN_COLOURS: Final = MappingProxyType(
     {
-        "green-red": SignColours((0, 168, 70), (222, 38, 50), "green", "red"),
-        "blue-orange": SignColours((0, 114, 178), (240, 140, 0), "blue", "orange"),
+        "green-red": SignColours((0, 168, 70), (222, 38, 50)),
+        "blue-orange": SignColours((0, 114, 178), (240, 140, 0)),
     }
 )
 
@@ -52,6 +50,9 @@ _MAPS: Final = MappingProxyType(
         "jet": "matlab:jet",
     }
 )
+
+
+_MOST_TICKS: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +146,7 @@ class Bar:
         return cls(
             text=text,
             thickness=thickness,
-            across=round(thickness + labels + text * 2.7),
+            across=round(thickness + labels + text * 2.9),
             upright=upright,
         )
 
@@ -160,7 +161,7 @@ class Bar:
         panel = Image.new("RGB", size, PAPER)
         panel.paste(strip, (near, inset) if self.upright else (inset, near))
         draw, typeface, far = ImageDraw.Draw(panel), font(self.text), near + self.thickness
-        for value, label in _labels(scale, extent // (self.text * (3 if self.upright else 6))):
+        for value, label in _labels(scale, most=self._most_ticks(extent)):
             along = round(float(scale.position(np.array([value]))[0]) * (extent - 1))
             if self.upright:
                 y = inset + extent - 1 - along
@@ -173,6 +174,10 @@ class Bar:
         self._write_unit(panel, unit)
         return panel
 
+    def _most_ticks(self, extent: int) -> int:
+        """As many numbers as have air around them, and no more than one can take in."""
+        return min(_MOST_TICKS, extent // (self.text * (3 if self.upright else 6)))
+
     def _write_unit(self, panel: Image.Image, unit: str) -> None:
         typeface = font(self.text)
         text = shortened(drawable(unit), typeface, width=max(panel.size) - 2 * self.text)
@@ -184,12 +189,13 @@ class Bar:
         )
         if self.upright:
             line = line.transpose(Image.Transpose.ROTATE_90)
-            panel.paste(line, (panel.width - line.width, (panel.height - line.height) // 2))
+            corner = panel.width - line.width - self.text // 4, (panel.height - line.height) // 2
         else:
-            panel.paste(line, ((panel.width - line.width) // 2, panel.height - line.height))
+            corner = (panel.width - line.width) // 2, panel.height - line.height - self.text // 4
+        panel.paste(line, corner)
 
 
-def _labels(scale: Scale, most: int) -> list[tuple[float, str]]:
+def _labels(scale: Scale, *, most: int) -> list[tuple[float, str]]:
     values = ticks(scale, most=most)
     step = values[1] - values[0] if len(values) > 1 else max(scale.high - scale.low, 1e-12)
     return [(value, number(value, step)) for value in values]

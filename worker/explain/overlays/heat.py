@@ -54,7 +54,7 @@ def heat(picture: Picture, scene: Scene, stage: Stage) -> tuple[Image.Image, Sca
     """Draw the heat map over the grey photograph; return it and the scale of its colours."""
     values = heat_values(picture, scene, stage)
     scale = Scale.over(values, colormap=picture.colormap)
-    base = muted(stage.photo, colour=0.0, contrast=0.75)
+    base = muted(stage.photo)
     image = veil_unseen(Image.blend(base, scale.paint(values), OPACITY), stage)
     return (image if scale.high > scale.low else note(image, NOTHING)), scale
 

@@ -26,7 +26,7 @@ from worker.explain.overlays.text import (
 _PANELS: Final = 4
 _COLUMNS: Final = (4, 2, 1)
 _LEGIBLE_SIDE: Final = 480  # A smaller sheet is drawn at this side and reduced.
-_TITLE_WIDTH: Final = 32  # At least this many times the height of its text.
+_TITLE_WIDTH: Final = 36  # At least this many times the height of its text.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +113,12 @@ def sheet(picture: Picture, scene: Scene) -> Image.Image:
     for index, (caption, panel) in enumerate(panels):
         x, y = layout.place(index, left=left)
         page.paste(panel, (x, y))
-        if caption:
-            text = shortened(caption, font(layout.text), width=layout.panel[0])
-            draw.text((x, y - layout.text), text, fill=FAINT, font=font(layout.text), anchor="lm")
-        else:
+        if not caption:
             _write_legend(draw, (x, y - layout.text), picture, layout)
+        elif width_of(caption, font(layout.text)) <= layout.panel[0]:
+            draw.text(
+                (x, y - layout.text), caption, fill=FAINT, font=font(layout.text), anchor="lm"
+            )
     _add_bar(page, layout, scale, at=layout.place(_PANELS - 1, left=left), unit=scene.unit)
     page.thumbnail((picture.max_side, picture.max_side), Image.Resampling.LANCZOS)
     return page
@@ -132,7 +133,7 @@ def _page(layout: Layout, *, max_side: int) -> tuple[Image.Image, int]:
 
 
 def _write_title(page: Image.Image, scene: Scene, layout: Layout) -> None:
-    large, plain = font(layout.text * 2), font(round(layout.text * 1.15))
+    large, plain = font(layout.text * 2), font(round(layout.text * 1.1))
     draw, room = ImageDraw.Draw(page), page.width - 2 * layout.gap
     name = shortened(drawable(scene.class_name), large, width=room)
     draw.text((layout.gap, layout.text * 0.9), name, fill=INK, font=large, anchor="la")
@@ -141,7 +142,7 @@ def _write_title(page: Image.Image, scene: Scene, layout: Layout) -> None:
         facts.append(f"fidelity {scene.r2:.2f} in sample")
     if scene.press_r2 is not None:
         facts.append(f"{scene.press_r2:.2f} leave-one-out")
-    line = shortened("   ·   ".join(facts), plain, width=room)
+    line = shortened("  ·  ".join(facts), plain, width=room)
     draw.text((layout.gap, layout.text * 3.4), line, fill=FAINT, font=plain, anchor="la")
 
 

@@ -18,6 +18,7 @@ from worker.explain.overlays.scene import Scene
 READABLE_SIDE: Final = 400
 
 _MID_GREY: Final = (128, 128, 128)
+_CONTRAST: Final = 0.75  # What ``muted`` leaves.
 
 Mask = NDArray[np.bool_]
 Colour = tuple[int, int, int]
@@ -73,13 +74,13 @@ class Stage:
     @property
     def unseen(self) -> Mask:
         """Where the model does not look."""
-        return self.segments == UNSEEN
+        mask: Mask = self.segments == UNSEEN
+        return mask
 
     def where(self, chosen: Mask) -> Mask:
         """Pixels of the chosen segments; ``chosen`` has shape (S,)."""
         # The False at the end is what UNSEEN, -1, looks up.
-        table: Mask = np.append(chosen, np.False_)
-        return table[self.segments]
+        return np.append(chosen, np.False_)[self.segments]
 
 
 def edges(regions: NDArray[np.integer] | Mask, *, width: int) -> Mask:
@@ -130,13 +131,13 @@ def lay_over(
     return covered
 
 
-def muted(photo: Image.Image, *, colour: float, contrast: float = 1.0) -> Image.Image:
-    """Take away colour (0: grey) and contrast (0: all mid grey), so that what is laid on it speaks.
+def muted(photo: Image.Image) -> Image.Image:
+    """Take away all colour and some contrast, so that a colour laid on it means one thing.
 
-    Without full contrast a tint looks the same in shadows and highlights.
+    Red wood would look like evidence against, and no tint can be seen on black.
     """
-    mixed = Image.blend(photo.convert("L").convert("RGB"), photo, colour)
-    return Image.blend(Image.new("RGB", photo.size, _MID_GREY), mixed, contrast)
+    grey = photo.convert("L").convert("RGB")
+    return Image.blend(Image.new("RGB", photo.size, _MID_GREY), grey, _CONTRAST)
 
 
 def dimmed(photo: Image.Image, brightness: float) -> Image.Image:

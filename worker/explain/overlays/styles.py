@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from worker.explain.geometry import UNSEEN
 from worker.explain.options import Picture
 from worker.explain.overlays.colour import SIGN_COLOURS
 from worker.explain.overlays.scene import Scene, shown
@@ -62,10 +63,10 @@ def highlight(picture: Picture, scene: Scene, stage: Stage) -> Image.Image:
 def signed(picture: Picture, scene: Scene, stage: Stage) -> Image.Image:
     """Colour what speaks for the class and what speaks against it, opacity by |attribution|.
 
-    The photograph loses most of its own colour, so that a colour means a sign and nothing else.
+    The photograph loses its own colour, so that a colour means a sign and nothing else.
     """
     chosen = shown(picture, scene)
-    base = muted(stage.photo, colour=0.15, contrast=0.75)
+    base = muted(stage.photo)
     limited = picture.top_k is not None or picture.coverage is not None or picture.positive_only
     if limited or picture.hide_rest:
         rest = _rest(stage, hide=picture.hide_rest)
@@ -105,8 +106,8 @@ def _pattern(
     """Outline what is shown and hatch what speaks against, so that no colour is needed."""
     line = stage.line
     negative = chosen & (attributions < 0)
-    signs = stage.where(chosen).astype(np.int8) + stage.where(negative)
+    regions = np.where(stage.where(chosen), stage.segments, UNSEEN)
     hatch = stripes(stage.size, period=8 * line, width=line, rising=True) & stage.where(negative)
     image = tint(image, hatch, _BLACK, 0.75)
-    outline = edges(signs, width=line)
-    return tint(tint(image, edges(signs, width=line + 2), _BLACK, 0.5), outline, _WHITE, 1.0)
+    image = tint(image, edges(regions, width=line + 2), _BLACK, 0.5)
+    return tint(image, edges(regions, width=line), _WHITE, 1.0)

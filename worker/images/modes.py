@@ -1,0 +1,55 @@
+"""Pixels of any mode as 8-bit RGB on white, or as labels."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageChops
+
+from worker.images.errors import BadLabelMap
+
+
+def to_rgb(image: Image.Image, *, sixteen_bit: bool) -> Image.Image:
+    """Bring any mode to RGB, on white where it is transparent."""
+    transparent = image.info.get("transparency")
+    if image.mode.startswith("I"):
+        rgb = _scale_to_8_bits(image, transparent).convert("RGBA")
+    elif image.mode == "RGB" and (transparent is None or sixteen_bit):
+        # Pillow has kept the high bytes of a 16-bit image; its transparent colour, which still
+        # has 16 bits, would match the wrong pixels.
+        return image.convert("RGB")
+    elif transparent is not None or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        rgb = image.convert("RGBA")
+    else:
+        return image.convert("RGB")
+    canvas = Image.new("RGB", rgb.size, "white")
+    canvas.paste(rgb, mask=rgb.getchannel("A"))
+    return canvas
+
+
+def _scale_to_8_bits(image: Image.Image, transparent: object) -> Image.Image:
+    """16-bit grey to 8 bits with alpha. Pillow's own conversion would clip at 255."""
+    grey = image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
+    if not isinstance(transparent, int):
+        return grey
+    little_endian = image.convert("I;16").tobytes()
+    seen = [
+        Image.frombytes("L", image.size, plane).point([255 * (v != key) for v in range(256)])
+        for plane, key in (
+            (little_endian[0::2], transparent & 255),
+            (little_endian[1::2], transparent >> 8),
+        )
+    ]
+    return Image.merge("LA", (grey, ImageChops.lighter(*seen)))
+
+
+def to_labels(image: Image.Image) -> Image.Image:
+    """Keep one channel of labels as mode L or I;16; refuse several channels."""
+    if image.mode == "P":
+        return Image.frombytes("L", image.size, image.tobytes())
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("L", "I;16"):
+        return image.copy()
+    raise BadLabelMap(
+        f"The label map has the channels {'/'.join(image.getbands())}. It must have one: the "
+        "number of the segment, as an 8-bit or 16-bit greyscale PNG."
+    )

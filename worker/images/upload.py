@@ -1,0 +1,150 @@
+"""From untrusted bytes to pixels that may be trusted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from PIL import Image
+
+from worker.images.checks import (
+    PNG,
+    check_cost,
+    check_png_chunks,
+    check_shape,
+    check_still,
+    decoder_errors,
+    format_of,
+    has_sixteen_bits,
+    open_header,
+    sniff,
+)
+from worker.images.errors import BadLabelMap, InvalidImage, TooManyPixels
+from worker.images.modes import to_labels, to_rgb
+
+_EXIF_ORIENTATION: Final = 0x0112
+_TRANSPOSE: Final[Mapping[int, Image.Transpose]] = MappingProxyType(
+    {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """An upload as pixels.
+
+    Attributes
+    ----------
+    image : PIL.Image.Image
+        Mode RGB, fully loaded, EXIF orientation applied, no metadata.
+    width, height : int
+        Pixels, after EXIF orientation.
+    sha256 : str
+        Hexadecimal digest of the uploaded bytes.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    sha256: str
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode an upload, whatever its file name says.
+
+    Alpha is composited on white; CMYK, palette, grey and 16-bit images become 8-bit RGB (16 bits
+    are scaled, not clipped). Colour profiles are ignored, as model servers' decoders ignore them.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG, JPEG or WebP file.
+
+    Returns
+    -------
+    Decoded
+
+    Raises
+    ------
+    EmptyImage
+        If there are no bytes.
+    UnsupportedImage
+        If the bytes are of another format.
+    TooManyPixels
+        If the header announces more than ``MAX_PIXELS``.
+    InvalidImage
+        If the file is damaged or animated, or its shape is out of bounds.
+    """
+    file_format = sniff(data)
+    with decoder_errors():
+        with open_header(data, file_format) as image:
+            check_shape(image.size)
+            check_still(image, file_format)
+            check_cost(data, image.size, file_format)
+            if file_format == PNG:
+                check_png_chunks(data)
+            image.load()
+            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+            rgb = to_rgb(image, sixteen_bit=has_sixteen_bits(data, file_format))
+        rgb.info.clear()
+        if orientation in _TRANSPOSE:
+            rgb = rgb.transpose(_TRANSPOSE[orientation])
+    return Decoded(
+        image=rgb, width=rgb.width, height=rgb.height, sha256=hashlib.sha256(data).hexdigest()
+    )
+
+
+def decode_label_map(data: bytes, *, width: int, height: int) -> Image.Image:
+    """Decode a label map: each pixel's value names the segment that the pixel belongs to.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG of 8 or 16 bits with one channel. Of a palette PNG the indices are the labels.
+    width, height : int
+        Size of the image it belongs to, in pixels after EXIF orientation.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode L or I;16, fully loaded. The labels may have gaps.
+
+    Raises
+    ------
+    BadLabelMap
+        If it is not such a PNG, has another size, or fewer than two segments.
+    """
+    if not data:
+        raise BadLabelMap("The label map is empty: no bytes were received.")
+    if format_of(data) != PNG:
+        raise BadLabelMap("The label map must be a PNG: other formats do not keep labels exactly.")
+    try:
+        with decoder_errors(), open_header(data, PNG) as image:
+            if image.size != (width, height):
+                raise BadLabelMap(
+                    f"The label map is {image.width}×{image.height} pixels, the image "
+                    f"{width}×{height} (after EXIF orientation). They must be the same."
+                )
+            check_still(image, PNG)
+            check_png_chunks(data)
+            image.load()
+            labels = to_labels(image)
+    except (InvalidImage, TooManyPixels) as error:
+        raise BadLabelMap(f"The label map cannot be read. {error}") from error
+    lowest, highest = labels.getextrema()
+    if lowest == highest:
+        raise BadLabelMap(
+            "The label map has one segment only. An explanation compares segments, so it needs "
+            "at least two different values."
+        )
+    return labels
