@@ -48,7 +48,7 @@ def test_another_seed_draws_other_samples(name):
 @pytest.mark.parametrize("least", [*range(1, 70), 131, 260, 1000])
 def test_hadamard_matrices_are_orthogonal_with_a_first_column_of_ones(least):
     order = order_for(least)
-    matrix = hadamard(order).astype(int)
+    matrix = hadamard(order).astype(np.float64)
     assert matrix.shape == (order, order)
     assert order >= least
     np.testing.assert_array_equal(matrix @ matrix.T, order * np.eye(order))
