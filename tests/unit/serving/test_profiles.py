@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from worker.serving.errors import ProfileError
+from worker.serving.profile import CustomPreprocess
+from worker.serving.profiles import ModelProfile, load_profiles
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "models.toml"
+
+
+def load(models: Path, text: str, **environ: str) -> dict[str, ModelProfile]:
+    models.write_text(text)
+    return dict(load_profiles(models, environ=environ))
+
+
+def problems(models: Path, text: str, **environ: str) -> list[str]:
+    with pytest.raises(ProfileError) as caught:
+        load(models, text, **environ)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return list(caught.value.problems)
+
+
+def one_problem(models: Path, lines: str, **environ: str) -> str:
+    """Return the only problem of a profile that is fine but for these lines."""
+    text = f'[models.cat]\naddress = "dns:///host:8500"\n{lines}\n'
+    (problem,) = problems(models, text, **environ)
+    assert problem.startswith("models.toml: [models.cat] ")
+    return problem.removeprefix("models.toml: [models.cat] ")
+
+
+def test_an_address_is_enough(models: Path) -> None:
+    profile = load(models, '[models.cat]\naddress = "dns:///host:8500"')["cat"]
+    assert (profile.name, profile.servable) == ("cat", "cat")
+    assert profile.address == "dns:///host:8500"
+    assert (profile.version, profile.version_label) == (None, None)
+    assert (profile.signature, profile.preprocess) == ("serving_default", "raw")
+    assert (profile.resize, profile.interpolation) == ("stretch", "bilinear")
+    assert (profile.activation, profile.encoding) == ("none", "png")
+    assert (profile.max_batch_size, profile.max_in_flight, profile.deadline_s) == (32, 2, 30.0)
+
+
+def test_every_key_is_read(models: Path) -> None:
+    for name in ("labels.txt", "ca.pem", "cert.pem", "key.pem"):
+        (models.parent / name).write_text("content")
+    profile = load(
+        models,
+        """
+        [models.cat]
+        address = "ipv4:10.0.0.1:8500"
+        servable = "efficientnet"
+        version_label = "stable"
+        signature = "predict_images"
+        preprocess = { mean = [1, 2.5, 3], std = [4, 5, 6], order = "BGR" }
+        resize = "crop"
+        interpolation = "area"
+        encoding = "jpeg"
+        input = "image"
+        input_size = [224, 200]
+        channels = 3
+        layout = "NCHW"
+        output = "probabilities"
+        activation = "softmax"
+        labels = "labels.txt"
+        max_batch_size = 64
+        max_in_flight = 4
+        metadata = { authorization = "env:SERVING_TOKEN" }
+        tls = { ca = "ca.pem", cert = "cert.pem", key = "key.pem", server_name = "models" }
+        deadline_s = 5
+        """,
+        SERVING_TOKEN="Bearer abc",
+    )["cat"]
+    assert profile.preprocess == CustomPreprocess(mean=(1, 2.5, 3), std=(4, 5, 6), order="BGR")
+    assert profile.input_size == (224, 200)
+    assert profile.labels == models.parent / "labels.txt"
+    assert profile.tls is not None
+    assert profile.tls.key == models.parent / "key.pem"
+    assert profile.metadata["authorization"].get_secret_value() == "Bearer abc"
+    assert profile.deadline_s == 5.0
+
+
+def test_models_come_in_the_order_of_the_file(models: Path) -> None:
+    text = "".join(f'[models.{name}]\naddress = "h:1"\n' for name in ("b", "a", "c"))
+    assert list(load(models, text)) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("host:8500", "dns:///host:8500"),
+        ("10.0.0.1:8500", "dns:///10.0.0.1:8500"),
+        ("[::1]:8500", "dns:///[::1]:8500"),
+        ("dns:///a.b:1", "dns:///a.b:1"),
+        ("unix:/run/serving.sock", "unix:/run/serving.sock"),
+    ],
+)
+def test_a_bare_host_and_port_is_resolved_by_dns(models: Path, written: str, meant: str) -> None:
+    assert load(models, f'[models.cat]\naddress = "{written}"')["cat"].address == meant
+
+
+@pytest.mark.parametrize("address", ["http://host:8501", "host", "", "host:port"])
+def test_what_is_no_grpc_address_is_told_how_to_be_one(models: Path, address: str) -> None:
+    (problem,) = problems(models, f'[models.cat]\naddress = "{address}"')
+    assert "address:" in problem
+    assert '"dns:///host:port"' in problem
+
+
+def test_one_number_is_a_square(models: Path) -> None:
+    text = '[models.cat]\naddress = "h:1"\ninput_size = 224'
+    assert load(models, text)["cat"].input_size == (224, 224)
+
+
+def test_secrets_are_masked_wherever_a_profile_is_shown(models: Path) -> None:
+    text = '[models.cat]\naddress = "h:1"\nmetadata = { authorization = "env:T", plain = "hush" }'
+    profile = load(models, text, T="Bearer canary")["cat"]
+    for shown in (repr(profile), str(profile), profile.model_dump_json(), f"{profile.metadata}"):
+        assert "canary" not in shown
+        assert "hush" not in shown
+
+
+def test_an_unknown_key_is_named_with_those_that_exist(models: Path) -> None:
+    problem = one_problem(models, "max_batchsize = 3")
+    assert "unknown key 'max_batchsize'" in problem
+    assert "did you mean 'max_batch_size'?" in problem
+    for key in ("address", "labels", "tls", "deadline_s"):
+        assert key in problem
+
+
+def test_an_unknown_key_of_a_part_is_named_with_those_of_the_part(models: Path) -> None:
+    problem = one_problem(models, 'tls = { cA = "x" }')
+    assert problem == "unknown key 'tls.cA': The keys are ca, cert, key, server_name."
+    problem = one_problem(models, "preprocess = { mean = [1], std = [1], ordr = 'RGB' }")
+    assert "unknown key 'preprocess.ordr': did you mean 'order'?" in problem
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('resize = "strech"', "resize: must be 'stretch', 'crop' or 'pad'"),
+        ('preprocess = "torhc"', "preprocess: must be 'raw', 'unit', 'tf', 'caffe' or 'torch'"),
+        ("preprocess = { mean = [1, 2], std = [1, 2] }", "one value for each channel"),
+        ("preprocess = { mean = [1], std = [0] }", "every std must be above 0"),
+        ("preprocess = { mean = [1] }", "preprocess.std: is missing"),
+        ("input_size = true", "one number of pixels, or [height, width]"),
+        ("input_size = [224]", "input_size"),
+        ("channels = 4", "channels: must be 1 or 3"),
+        ("version = 0", "version: must be greater than or equal to 1"),
+        ('version = "1"', "version: must be a valid integer"),
+        ('version = 1\nversion_label = "x"', "give version or version_label, not both"),
+        ("max_batch_size = 0", "max_batch_size: must be greater"),
+        ("max_in_flight = 0", "max_in_flight: must be greater"),
+        ("deadline_s = 0", "deadline_s: must be greater than 0"),
+        ("deadline_s = nan", "deadline_s"),
+        ('labels = "gone.txt"', "labels: there is no file"),
+        ('tls = { ca = "gone.pem" }', "tls.ca: there is no file"),
+        ('name = "x"', "the table's own name is the model's name"),
+        ('metadata = { Authorization = "x" }', "cannot be a gRPC metadata key"),
+        ('metadata = { x-bin = "x" }', "cannot be a gRPC metadata key"),
+        ('metadata = { grpc-timeout = "x" }', "cannot be a gRPC metadata key"),
+        ('metadata = { a = "ü" }', "must be printable ASCII"),
+        ('metadata = { a = "env:GONE" }', "the environment variable GONE is not set"),
+    ],
+)
+def test_what_cannot_work_is_told_with_its_cure(models: Path, lines: str, words: str) -> None:
+    assert words in one_problem(models, lines)
+
+
+def test_a_certificate_needs_its_key(models: Path) -> None:
+    (models.parent / "cert.pem").write_text("")
+    assert "give both or neither" in one_problem(models, 'tls = { cert = "cert.pem" }')
+
+
+def test_a_value_is_never_told_for_it_may_be_a_secret(models: Path) -> None:
+    text = '[models.cat]\naddress = "canary"\nmetadata = { a = "env:T" }\nversion = "canary"'
+    assert "canary" not in " ".join(problems(models, text, T="canary ü"))
+
+
+def test_every_problem_of_every_model_is_told_at_once(models: Path) -> None:
+    found = problems(
+        models,
+        """
+        [models.one]
+        adress = "h:1"
+        metadata = { a = "env:GONE" }
+        [models.two]
+        address = "h:1"
+        resize = "squash"
+        labels = "gone.txt"
+        """,
+    )
+    assert len(found) == 4
+    assert "needs an address" in " ".join(found)
+
+
+def test_a_profile_that_is_no_table_is_told(models: Path) -> None:
+    (problem,) = problems(models, "[models]\ncat = 3")
+    assert "must be a table" in problem
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "ü", "-x"])
+def test_a_name_that_no_url_can_hold_is_refused(models: Path, name: str) -> None:
+    (problem,) = problems(models, f'[models."{name}"]\naddress = "h:1"')
+    assert "name:" in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "names no model"),
+        ("[models]", "names no model"),
+        ("[[models]]", "names no model"),
+        ('[model.cat]\naddress = "h:1"', "unknown key 'model' at the top level"),
+        ("[models.cat", "is not valid TOML"),
+    ],
+)
+def test_a_file_without_models_is_told_what_to_write(models: Path, text: str, words: str) -> None:
+    assert words in " ".join(problems(models, text))
+
+
+def test_a_file_that_is_not_there_is_told_with_the_setting(models: Path) -> None:
+    with pytest.raises(ProfileError, match="set LIMELIGHT_MODELS_FILE"):
+        load_profiles(models)
+
+
+def test_the_environment_of_the_process_is_the_default(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMELIGHT_TEST_TOKEN", "abc")
+    models.write_text('[models.c]\naddress = "h:1"\nmetadata = {a = "env:LIMELIGHT_TEST_TOKEN"}')
+    assert load_profiles(models)["c"].metadata["a"].get_secret_value() == "abc"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from worker.serving import tensors
+from worker.serving.stubs.tensor_pb2 import DataType, TensorProto, TensorShapeProto
+
+
+def tensor(dtype: int, *sizes: int, **fields: object) -> TensorProto:
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in sizes])
+    return TensorProto(dtype=dtype, tensor_shape=shape, **fields)
+
+
+VALUES = np.array([[0.5, -2.0, 3.25], [1e-3, 0.0, 7.0]])
+
+
+def test_an_array_may_change_once_it_is_a_tensor() -> None:
+    array = np.ones((2, 3), np.float32)
+    made = tensors.from_array(array)
+    array[:] = 0
+    np.testing.assert_array_equal(tensors.to_floats(made), np.ones((2, 3)))
+
+
+def test_an_array_with_moved_axes_is_sent_in_the_order_of_its_own_axes() -> None:
+    moved = np.arange(6, dtype=np.uint8).reshape(2, 3).T
+    assert tensors.from_array(moved).tensor_content == bytes([0, 3, 1, 4, 2, 5])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "field", "wire"),
+    [
+        (DataType.DT_FLOAT, "float_val", "<f4"),
+        (DataType.DT_DOUBLE, "double_val", "<f8"),
+        (DataType.DT_HALF, "half_val", "<f2"),
+    ],
+)
+def test_content_and_typed_fields_say_the_same(dtype: int, field: str, wire: str) -> None:
+    stored = VALUES.astype(wire)
+    typed = stored.view("<u2") if field == "half_val" else stored
+    content = tensor(dtype, 2, 3, tensor_content=stored.tobytes())
+    fields = tensor(dtype, 2, 3, **{field: typed.ravel().tolist()})
+    expected = stored.astype(np.float64)
+    for one in (content, fields):
+        read = tensors.to_floats(one)
+        assert read.dtype == np.float64
+        np.testing.assert_array_equal(read, expected)
+
+
+def test_bfloat16_is_the_upper_half_of_a_float() -> None:
+    bits = [0x3F80, 0xC000, 0x0000]
+    expected = [1.0, -2.0, 0.0]
+    fields = tensor(DataType.DT_BFLOAT16, 3, half_val=bits)
+    content = tensor(DataType.DT_BFLOAT16, 3, tensor_content=np.array(bits, "<u2").tobytes())
+    for one in (fields, content):
+        np.testing.assert_array_equal(tensors.to_floats(one), expected)
+
+
+def test_the_last_of_too_few_numbers_stands_for_the_rest() -> None:
+    short = tensor(DataType.DT_FLOAT, 2, 2, float_val=[1.0, 0.5])
+    np.testing.assert_array_equal(tensors.to_floats(short), [[1.0, 0.5], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (tensor(DataType.DT_STRING, 1, string_val=[b"cat"]), "holds string, not floating"),
+        (tensor(99, 1), "holds type number 99"),
+        (tensor(DataType.DT_FLOAT, 2, 2), "holds 0 numbers"),
+        (tensor(DataType.DT_FLOAT, 2, float_val=[1, 2, 3]), "holds 3 numbers"),
+        (tensor(DataType.DT_FLOAT, 2, tensor_content=b"\0" * 4), "holds 1 numbers"),
+        (tensor(DataType.DT_FLOAT, 2, tensor_content=b"\0" * 7), "broken last number"),
+        (tensor(DataType.DT_FLOAT, -1, float_val=[1]), "without a definite shape"),
+        (
+            TensorProto(dtype=DataType.DT_FLOAT, tensor_shape=TensorShapeProto(unknown_rank=True)),
+            "without a definite shape",
+        ),
+    ],
+)
+def test_a_tensor_that_contradicts_itself_is_refused(broken: TensorProto, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        tensors.to_floats(broken)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6])
+def test_the_parts_of_a_tensor_are_its_rows_in_order(rows: int) -> None:
+    array = np.arange(30, dtype=np.float32).reshape(5, 2, 3)
+    parts = tensors.split(tensors.from_array(array), rows=rows)
+    sizes = [tensors.rows_of(part) for part in parts]
+    assert sum(sizes) == 5
+    assert all(size == rows for size in sizes[:-1])
+    joined = np.concatenate([tensors.to_floats(part) for part in parts])
+    np.testing.assert_array_equal(joined, array)
+
+
+def test_strings_are_split_too() -> None:
+    parts = tensors.split(tensors.from_strings([b"a", b"b", b"c"]), rows=2)
+    assert [list(part.string_val) for part in parts] == [[b"a", b"b"], [b"c"]]
+    assert [tensors.rows_of(part) for part in parts] == [2, 1]
