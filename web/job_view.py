@@ -117,10 +117,12 @@ def _samples_to_come(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _failure(failure: Failure, *, instance: str) -> dict[str, Any]:
-    kind = PROBLEMS.get(failure.type, PROBLEMS["internal"])
+    # A worker of another version may report a type that this process does not know yet.
+    slug = failure.type if failure.type in PROBLEMS else "internal"
+    kind = PROBLEMS[slug]
     return {
-        "type": type_uri(failure.type if failure.type in PROBLEMS else "internal"),
-        "title": failure.title,
+        "type": type_uri(slug),
+        "title": kind.title,
         "status": kind.status,
         "detail": failure.detail,
         "instance": instance,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from types import MappingProxyType
 
 from web.errors import FieldError, NoModels, NotFound, UnknownClass, UnknownModel, pointer_to
 from web.ports import Catalogue
@@ -24,17 +22,19 @@ class ModelIndex:
         self._catalogue = catalogue
         self._ttl_s = ttl_s
         self._clock = clock
-        self._lock = threading.Lock()
-        self._models: Mapping[str, ModelEntry] = MappingProxyType({})
-        self._fresh_until = float("-inf")
+        self._remembered: tuple[float, Mapping[str, ModelEntry]] = (float("-inf"), {})
 
     def all(self) -> Mapping[str, ModelEntry]:
-        """Return the models by name."""
-        with self._lock:
-            if self._clock() >= self._fresh_until:
-                self._models = self._catalogue.models()
-                self._fresh_until = self._clock() + self._ttl_s
-            return self._models
+        """Return the models by name.
+
+        Threads that find them out of date at once each ask: a lock would make them wait for one
+        another's timeouts while Redis is away.
+        """
+        fresh_until, models = self._remembered
+        if self._clock() >= fresh_until:
+            models = self._catalogue.models()
+            self._remembered = (self._clock() + self._ttl_s, models)
+        return models
 
     def named(self, name: str) -> ModelEntry:
         """Return the model of a path.
@@ -79,7 +79,8 @@ class ModelIndex:
 def resolve_classes(entry: ModelEntry, asked: Sequence[int | str]) -> tuple[int, ...]:
     """Class indices of what a request names by index or by name; each once, in order.
 
-    A name is compared exactly first, then without regard to case.
+    A name is compared exactly first, then without regard to case. Some label files give two
+    classes one name (ImageNet has two cranes): such a name is refused with both indices.
 
     Raises
     ------
@@ -90,32 +91,35 @@ def resolve_classes(entry: ModelEntry, asked: Sequence[int | str]) -> tuple[int,
     found: list[int] = []
     wrong: list[FieldError] = []
     for position, item in enumerate(asked):
-        index = item if isinstance(item, int) else _index_of(item, labels)
-        count = entry.class_count
-        if index is None or index < 0 or (count is not None and index >= count):
-            detail = _unknown(item, labels=labels, class_count=count)
-            wrong.append(FieldError(pointer=pointer_to(["classes", position]), detail=detail))
+        indices = _indices_of(item, labels=labels, class_count=entry.class_count)
+        if len(indices) == 1:
+            found += indices
         else:
-            found.append(index)
+            detail = _not_one(item, indices, entry)
+            wrong.append(FieldError(pointer=pointer_to(["classes", position]), detail=detail))
     if wrong:
         raise UnknownClass(wrong[0].detail, wrong)
     return tuple(dict.fromkeys(found))
 
 
-def _index_of(name: str, labels: Sequence[str]) -> int | None:
-    if name in labels:
-        return labels.index(name)
-    folded = [label.casefold() for label in labels]
-    return folded.index(name.casefold()) if name.casefold() in folded else None
-
-
-def _unknown(item: int | str, *, labels: Sequence[str], class_count: int | None) -> str:
+def _indices_of(item: int | str, *, labels: Sequence[str], class_count: int | None) -> list[int]:
     if isinstance(item, int):
-        bound = "" if class_count is None else f", from 0 to {class_count - 1}"
+        return [item] if class_count is None or item < class_count else []
+    exactly = [index for index, label in enumerate(labels) if label == item]
+    folded = item.casefold()
+    return exactly or [index for index, label in enumerate(labels) if label.casefold() == folded]
+
+
+def _not_one(item: int | str, indices: Sequence[int], entry: ModelEntry) -> str:
+    if isinstance(item, int):
+        bound = "" if entry.class_count is None else f", from 0 to {entry.class_count - 1}"
         return f"{item} is no class index of this model{bound}."
-    if not labels:
+    if indices:
+        several = ", ".join(map(str, indices))
+        return f"Several classes are called {item[:80]!r}: give one of the indices {several}."
+    if not entry.labels:
         return "The model's class names are not known: give class indices."
-    by_folded = {label.casefold(): label for label in labels}
+    by_folded = {label.casefold(): label for label in entry.labels}
     close = difflib.get_close_matches(item[:80].casefold(), by_folded, n=_SUGGESTIONS, cutoff=0.5)
     hint = f" Did you mean: {', '.join(by_folded[name] for name in close)}?" if close else ""
     return f"The model has no class {item[:80]!r}.{hint}"

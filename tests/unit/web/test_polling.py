@@ -7,6 +7,7 @@ import pytest
 from tests.support import pictures
 from tests.support.requests import MULTIPART, form
 from tests.unit.web.results import RESULT, succeed
+from web.problems import PROBLEMS
 from worker.jobs.job import Failure, JobRef, Progress
 
 URL = "/v1/explanations"
@@ -127,7 +128,7 @@ def test_a_failed_job_carries_its_problem(service, job_id, kind, status, grpc_st
     assert answer.status_code == 200
     assert answer.get_json()["error"] == {
         "type": f"/problems/{kind}",
-        "title": "It failed",
+        "title": PROBLEMS[kind].title,
         "status": status,
         "detail": "Do this.",
         "instance": f"{URL}/{job_id}",

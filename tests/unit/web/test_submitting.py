@@ -232,6 +232,14 @@ def test_an_unknown_class_name_brings_the_closest_ones(service):
     assert "Egyptian cat" in answer.get_json()["detail"]
 
 
+def test_a_name_that_two_classes_share_is_refused_with_both_indices(make_service):
+    service = make_service((model(labels=("crane", "lynx", "crane"), class_count=3),))
+    answer = post(service, form(PNG, classes="crane"))
+    assert answer.get_json()["type"] == "/problems/unknown-class"
+    assert "0, 2" in answer.get_json()["detail"]
+    assert recorded(service, form(PNG, classes="2,")).request.classes == (2,)
+
+
 def test_class_names_of_a_model_without_names_are_refused_and_indices_taken(make_service):
     service = make_service((model(labels=None, class_count=None, state="unavailable"),))
     assert post(service, form(PNG, classes="lynx")).get_json()["type"] == "/problems/unknown-class"
