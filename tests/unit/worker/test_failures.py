@@ -26,7 +26,9 @@ def errors_of(module: ModuleType) -> list[type[Exception]]:
     ]
 
 
-@pytest.mark.parametrize("module", [worker.explain.errors, worker.images.errors, worker.serving.errors])
+@pytest.mark.parametrize(
+    "module", [worker.explain.errors, worker.images.errors, worker.serving.errors]
+)
 def test_every_error_that_a_job_can_meet_has_a_reason(module: ModuleType) -> None:
     for kind in errors_of(module):
         assert any(base in REASONS for base in kind.__mro__), f"{kind.__name__} has no reason"

@@ -41,7 +41,7 @@ SIGN_COLOURS: Final = MappingProxyType(
 )
 
 # ``auto`` is perceptually even: equal steps in value look like equal steps in colour.
-_MAPS: Final = MappingProxyType(
+COLOUR_MAPS: Final = MappingProxyType(
     {
         "auto": "bids:viridis",
         "viridis": "bids:viridis",
@@ -73,7 +73,7 @@ class Scale:
     @classmethod
     def over(cls, values: NDArray[np.floating], *, colormap: str) -> Scale:
         """Span a map, from its lowest value, or zero, to its highest, or zero."""
-        table = np.asarray(cmap.Colormap(_MAPS[colormap]).lut(256))[:, :3]
+        table = np.asarray(cmap.Colormap(COLOUR_MAPS[colormap]).lut(256))[:, :3]
         return cls(
             low=min(0.0, float(values.min(initial=0.0))),
             high=max(0.0, float(values.max(initial=0.0))),
