@@ -4,7 +4,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := PYTHONWARNINGS=default $(BIN)/python
 
 .PHONY: help demo serve test check bench format stubs constraints clean
 
@@ -20,13 +19,14 @@ serve: $(VENV)/.demo ## Keep the embedded stack running and print its address
 test: $(VENV)/.test ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.test ## Lint, format, types, import rules, generated stubs, lock files
+check: $(VENV)/.test ## Lint, format, types, import rules, stubs, pins, Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python constraints/compile.py --check
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint deploy/Dockerfile; fi
 
 bench: $(VENV)/.test ## Measure the promised figures: one JSON object a line
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -41,7 +41,7 @@ def names(path: Path) -> set[str]:
 
 
 def problems() -> list[str]:
-    """What is wrong with the committed sets, without asking any package index."""
+    """Say what is wrong with the committed sets, without asking any package index."""
     found = []
     pinned = {name: HERE / f"{name}.txt" for name in SETS}
     everything = pinned["test"].read_text()
@@ -49,12 +49,11 @@ def problems() -> list[str]:
         text = path.read_text()
         if "://" in text:
             found.append(f"{path.name} names an address")
-        for pin in re.findall(r"^([a-z0-9]\S*==\S+)", text, re.MULTILINE):
-            if f"{pin} " not in everything:
-                found.append(f"{path.name}: {pin} is not what test.txt pins")
-        for wanted in declared(name):
-            if wanted not in names(path):
-                found.append(f"{path.name} lacks {wanted}; run 'make constraints'")
+        pins = re.findall(r"^([a-z0-9]\S*==\S+)", text, re.MULTILINE)
+        strange = [pin for pin in pins if f"{pin} " not in everything]
+        found += [f"{path.name}: {pin} is not what test.txt pins" for pin in strange]
+        lacking = sorted(declared(name) - names(path))
+        found += [f"{path.name} lacks {wanted}; run 'make constraints'" for wanted in lacking]
     return found
 
 

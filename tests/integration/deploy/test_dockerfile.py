@@ -1,0 +1,236 @@
+"""The images' install lines and start commands work, carried out without Docker.
+
+Docker cannot run everywhere that the tests run. So the steps of ``deploy/Dockerfile`` are taken one
+by one: files are copied, ``pip`` lines run in a fresh virtual environment, and the start command
+runs with compose's environment, all as a user who is not root.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deploy.demo.redis_server import PrivateRedis, free_port
+from tests.support import dockerfile
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+PATIENCE_S = 60
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Image:
+    """What carrying out a stage's steps left: its directory, its environment, its user."""
+
+    directory: Path
+    steps: list[dockerfile.Step]
+    environment: dict[str, str]
+    user: str | None
+
+    @contextmanager
+    def container(self, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the start command; end it by pid."""
+        command = dockerfile.command(self.steps)
+        log = (self.directory / "log").open("wb")
+        process = subprocess.Popen(
+            command,
+            executable=self.directory / "venv" / "bin" / command[0],
+            cwd=self.directory / "app",
+            env={**self.environment, **settings},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            user=self.user,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.close()
+
+    def said(self) -> str:
+        """What the start command wrote."""
+        return (self.directory / "log").read_text(errors="replace")[-4000:]
+
+
+def interpreter(user: str | None) -> str:
+    """A Python that the user may run: the tests' own may live in root's home."""
+    for candidate in (
+        sys._base_executable,
+        shutil.which("python3", path="/usr/local/bin:/usr/bin"),
+    ):
+        if candidate is None:
+            continue
+        probe = [
+            candidate,
+            "-c",
+            "import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 11))",
+        ]
+        try:
+            if subprocess.run(probe, user=user, cwd="/", check=False).returncode == 0:
+                return candidate
+        except PermissionError:
+            continue
+    pytest.skip("there is no Python >= 3.11 with venv that a user other than root may run")
+
+
+@contextmanager
+def build(target: str) -> Iterator[Image]:
+    """Carry out the steps of a stage."""
+    user = "nobody" if os.geteuid() == 0 else None
+    directory = Path(tempfile.mkdtemp(prefix=f"limelight-{target}-"))
+    try:
+        app = directory / "app"
+        app.mkdir()
+        own(directory, user)
+        steps = dockerfile.steps(DOCKERFILE, target)
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("PIP_") or name in ("LANG", "SSL_CERT_FILE")
+        }
+        environment = {
+            **inherited,
+            **dockerfile.environment(steps),
+            "HOME": str(directory),
+            "PATH": f"{directory / 'venv' / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+        base = interpreter(user)
+        run([base, "-m", "venv", str(directory / "venv")], directory, environment, user)
+        for step in steps:
+            if step.instruction == "COPY":
+                copy(step.argument, app)
+                own(app, user)
+            elif step.instruction == "RUN" and step.argument.startswith("pip "):
+                run(["sh", "-c", step.argument], app, environment, user)
+        yield Image(directory, steps, environment, user)
+    finally:
+        shutil.rmtree(directory)
+
+
+def copy(argument: str, app: Path) -> None:
+    *sources, destination = argument.split()
+    for source in sources:
+        origin, goal = ROOT / source, app / destination
+        if origin.is_dir():
+            shutil.copytree(origin, goal, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            goal = goal / origin.name if destination.endswith("/") else goal
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(origin, goal)
+
+
+def own(path: Path, user: str | None) -> None:
+    """Give the tree to the user, as the image's build does by running its steps as root."""
+    path.chmod(0o755)
+    if user is not None:
+        found = pwd.getpwnam(user)
+        for entry in (path, *path.rglob("*")):
+            os.chown(entry, found.pw_uid, found.pw_gid)
+
+
+def run(command: list[str], cwd: Path, environment: Mapping[str, str], user: str | None) -> None:
+    done = subprocess.run(
+        command, cwd=cwd, env=dict(environment), user=user, capture_output=True, text=True,
+        timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def compose_environment(service: str) -> dict[str, str]:
+    """A service's environment in docker-compose.yml, with the defaults of its variables."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    given: dict[str, str] = services[service]["environment"]
+    return {
+        name: value.split(":-")[1].rstrip("}") if value.startswith("${") else value
+        for name, value in given.items()
+    }
+
+
+def fetch(url: str) -> Any:
+    return httpx.get(url, timeout=5, trust_env=False).raise_for_status().json()
+
+
+def wait_for(url: str, wanted: Any, image: Image, process: subprocess.Popen[bytes]) -> Any:
+    """Ask until ``wanted(answer)`` holds; fail with what the container said."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            answer = fetch(url)
+            if wanted(answer):
+                return answer
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer as wanted\n{image.said()}")
+
+
+def test_web_and_worker_install_and_start_as_a_user_without_rights(
+    redis_server: PrivateRedis,
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with build("web") as web, build("worker") as worker:
+        profiles = worker.directory / "models.toml"
+        labels = worker.directory / "labels.txt"
+        labels.write_text("\n".join(f"class {i}" for i in range(1000)))
+        # Nothing listens at this port: the worker must start all the same, and say so.
+        profiles.write_text(
+            (ROOT / "deploy" / "models.toml")
+            .read_text()
+            .replace("tf-serving:8500", f"127.0.0.1:{free_port()}")
+            .replace("/models/labels/imagenet-1k.txt", str(labels))
+        )
+        here = {"LIMELIGHT_REDIS_URL": redis_server.url}
+        for_web = {**compose_environment("web"), **here, "LIMELIGHT_BIND": address}
+        for_worker = {
+            **compose_environment("worker"),
+            **here,
+            "LIMELIGHT_MODELS_FILE": str(profiles),
+        }
+        with web.container(for_web) as web_process, worker.container(for_worker) as worker_process:
+            ready = f"http://{address}/v2/health/ready"
+            wait_for(ready, lambda answer: True, web, web_process)
+            models = wait_for(
+                f"http://{address}/v1/models",
+                lambda answer: len(answer["models"]) == 1,
+                worker,
+                worker_process,
+            )["models"]
+            assert models[0]["name"] == "efficientnet-lite0"
+            assert models[0]["state"] == "unavailable"
+            assert web_process.poll() is None
+            assert worker_process.poll() is None
+
+
+def test_neither_image_holds_tensorflow_and_web_holds_no_scikit_image() -> None:
+    held = {
+        name: {
+            line.split("==")[0]
+            for line in (ROOT / "constraints" / f"{name}.txt").read_text().splitlines()
+            if "==" in line and not line.startswith(" ")
+        }
+        for name in ("web", "worker")
+    }
+    assert not {"tensorflow", "tensorflow-serving-api", "keras"} & (held["web"] | held["worker"])
+    assert not {"scikit-image", "scikit-learn", "grpcio", "numpy"} & held["web"]
