@@ -160,15 +160,19 @@ def test_every_overlay_is_a_picture_of_the_upload(
 ) -> None:
     upload = job_of(demo, name)["image"]
 
-    for style in STYLES - {"sheet"}:
+    sizes = {}
+    for style in STYLES:
         with Image.open(demo.folder / name / f"{class_index}-{style}.png") as picture:
             picture.load()
             assert picture.format == "PNG"
-            assert picture.width / picture.height == pytest.approx(
-                upload["width"] / upload["height"], rel=0.15
-            )
-    with Image.open(demo.folder / name / f"{class_index}-sheet.png") as sheet:
-        sheet.load()
+            sizes[style] = picture.size
+
+    whole = (upload["width"], upload["height"])
+    assert sizes["signed"] == sizes["highlight"] == sizes["boundaries"] == whole
+    # A heat map has its colour bar at the side; a sheet has four panels and a heading.
+    assert sizes["heatmap"][0] > whole[0]
+    assert sizes["heatmap"][1] == whole[1]
+    assert min(sizes["sheet"]) > max(whole)
 
 
 @pytest.mark.parametrize("name", ["cat", "coffee"])
