@@ -17,6 +17,7 @@ from worker.explain.errors import (
     ImageTooUniform,
     KernelTooNarrow,
     NotProbabilities,
+    TooManySegments,
     UnknownClass,
     WrongScores,
 )
@@ -86,6 +87,7 @@ REASONS: Mapping[type[BaseException], Reason] = MappingProxyType(
         UnknownClass: Reason("unknown-class", "The model has no such class"),
         ImageTooUniform: Reason("image-too-uniform", "The image has only one segment"),
         KernelTooNarrow: Reason("invalid-request", "The options do not suit this image"),
+        TooManySegments: Reason("invalid-request", "The options do not suit this image"),
         BadSegments: Reason("invalid-image", "The label map cannot be used"),
         ImageError: Reason("invalid-image", "The image cannot be used"),
         BlobMissing: Reason(

@@ -1,10 +1,13 @@
-"""What can be wrong with a request for an explanation. None of these knows a protocol."""
+"""What can be wrong with a request for an explanation. None of these knows a protocol.
+
+Their texts are whole sentences for the person who asked, and say what to change.
+"""
 
 from __future__ import annotations
 
 
 class ExplainError(Exception):
-    """Base of all errors of this package. The text is meant for the person who asked."""
+    """Base of all errors of this package."""
 
 
 class ImageTooUniform(ExplainError):
@@ -12,7 +15,11 @@ class ImageTooUniform(ExplainError):
 
 
 class BadSegments(ExplainError):
-    """The segments cannot be used: a map of another size or kind, or more segments than allowed."""
+    """The label map is missing, of another size or kind, or has a single segment."""
+
+
+class TooManySegments(ExplainError):
+    """The image was cut into more segments than can be explained."""
 
 
 class UnknownClass(ExplainError):

@@ -115,7 +115,14 @@ def explain(
     used = len(assessment.evidence.samples)
     on_progress("fitting", used, options.samples)
     with clock("predict_s"):
-        areas = rank_areas(scorer, assessment, explained, ends, options)
+        areas = rank_areas(
+            scorer,
+            assessment,
+            explained,
+            ends,
+            options,
+            on_scored=lambda _: on_progress("fitting", used, options.samples),
+        )
     with clock("fit_s"), _one_thread():
         answers = write_up(assessment, explained, ends, areas, options)
     return Explanation(
@@ -146,7 +153,7 @@ def _chosen(classes: TopClasses | Sequence[int], scores: Floats) -> tuple[int, .
         return tuple(int(index) for index in _best(scores, classes.top))
     unknown = [index for index in classes if not 0 <= index < len(scores)]
     if unknown:
-        raise UnknownClass(f"the model has classes 0 to {len(scores) - 1}, not {unknown[0]}")
+        raise UnknownClass(f"The model has classes 0 to {len(scores) - 1}, not {unknown[0]}.")
     return tuple(dict.fromkeys(classes))
 
 

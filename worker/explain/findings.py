@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,8 @@ def rank_areas(
     classes: Sequence[int],
     ends: Ends,
     options: ExplanationOptions,
+    *,
+    on_scored: Callable[[int], None],
 ) -> list[dict[str, float] | None]:
     """Measure insertion and deletion of each class, if asked for.
 
@@ -46,13 +48,14 @@ def rank_areas(
     if not options.insertion_deletion:
         return [None for _ in classes]
     segments = assessment.evidence.samples.shape[1]
-    random = scorer(figures.random_samples(segments, seed=options.seed), columns=classes)
+    orders = figures.random_samples(segments, seed=options.seed)
+    random = scorer(orders, columns=classes, on_scored=on_scored)
     areas: list[dict[str, float] | None] = []
     for number, index in enumerate(classes):
         rows = figures.ranking_samples(assessment.verdicts[number].fit.attributions)
         areas.append(
             figures.insertion_deletion(
-                scorer(rows, columns=[index])[:, 0],
+                scorer(rows, columns=[index], on_scored=on_scored)[:, 0],
                 random[:, number],
                 score=float(ends.whole[index]),
                 hidden_score=float(ends.hidden[index]),
@@ -121,27 +124,27 @@ def warnings_of(
     used, segments = assessment.evidence.samples.shape
     if used < 2 * segments:
         yield (
-            f"{used} samples for {segments} segments are fewer than two for each; raise samples, "
-            f"or ask for fewer segments"
+            f"{used} samples for {segments} segments are fewer than two for each. Raise samples, "
+            f"or ask for fewer segments."
         )
     for answer, verdict in zip(answers, assessment.verdicts, strict=True):
         if not figures.moved(verdict.scores, assessment.weights):
             yield (
-                f"hiding segments did not change the score of class {answer.class_index}; it does "
-                f"not depend on what the baseline hides"
+                f"Hiding segments did not change the score of class {answer.class_index}: it does "
+                f"not depend on what the baseline hides."
             )
         elif verdict.fit.unstable:
             yield (
-                f"class {answer.class_index}: the Bayesian ridge ended with a penalty below zero, "
-                f"so its attributions mean little; raise samples, or use surrogate 'ridge'"
+                f"Class {answer.class_index}: the Bayesian ridge ended with a penalty below zero, "
+                f"so its attributions mean little. Raise samples, or use surrogate 'ridge'."
             )
         elif options.stop_when_settled and answer.settled is None:
             yield (
-                f"class {answer.class_index}: this surrogate has no standard errors, so that it "
-                f"could not be told whether the answer was settled before the limit"
+                f"Class {answer.class_index}: this surrogate has no standard errors, so that it "
+                f"could not be told whether the answer was settled before the limit."
             )
         elif answer.settled is False:
             yield (
-                f"class {answer.class_index}: the top segments were not settled after {used} "
-                f"samples; raise samples, or ask for fewer segments"
+                f"Class {answer.class_index}: the top segments were not settled after {used} "
+                f"samples. Raise samples, or ask for fewer segments."
             )

@@ -37,8 +37,8 @@ def proximities(samples: Samples, hiding: Hiding, options: ExplanationOptions) -
     weights = KERNELS[options.kernel](distance, options.kernel_width)
     if not weights.any():
         raise KernelTooNarrow(
-            f"with kernel_width {options.kernel_width:g} every sample has weight zero (distances "
-            f"start at {distance.min():.3g}); raise kernel_width"
+            f"With kernel_width {options.kernel_width:g} every sample has weight zero (distances "
+            f"start at {distance.min():.3g}). Raise kernel_width."
         )
     return weights
 

@@ -68,7 +68,7 @@ class Scorer:
             if close is not None:
                 close()
         if done != len(samples):
-            raise WrongScores(f"the predictor gave {done} rows of scores for {len(samples)} images")
+            raise WrongScores(f"The model gave {done} rows of scores for {len(samples)} images.")
         return np.concatenate(parts)
 
 
@@ -79,8 +79,8 @@ def _probability(scores: Floats) -> Floats:
 def _logit(scores: Floats) -> Floats:
     if scores.min() < 0 or scores.max() > 1:
         raise NotProbabilities(
-            f"score_scale 'logit' needs probabilities, and the model gave scores from "
-            f"{scores.min():.3g} to {scores.max():.3g}"
+            f"Score scale 'logit' needs probabilities, and the model gave scores from "
+            f"{scores.min():.3g} to {scores.max():.3g}. Use score_scale 'probability'."
         )
     clipped = scores.clip(_FINEST, 1.0 - _FINEST)
     return np.log(clipped / (1.0 - clipped))

@@ -18,7 +18,7 @@ from skimage.color import rgb2gray
 from skimage.filters import sobel
 from skimage.segmentation import felzenszwalb, quickshift, slic, watershed
 
-from worker.explain.errors import BadSegments, ImageTooUniform
+from worker.explain.errors import BadSegments, ImageTooUniform, TooManySegments
 from worker.explain.explanation import Image, Segments
 from worker.explain.options import (
     MAX_SEGMENTS,
@@ -54,7 +54,9 @@ def segment(image: Image, options: Segmentation, *, custom: Labels | None = None
     ImageTooUniform
         If a method finds one segment only.
     BadSegments
-        If the label map is missing or does not fit, or if there are too many segments.
+        If the label map is missing or does not fit.
+    TooManySegments
+        If there are more than ``MAX_SEGMENTS``.
     """
     if options.method == "custom":
         labels = _checked(custom, shape=image.shape[:2])
@@ -65,9 +67,9 @@ def segment(image: Image, options: Segmentation, *, custom: Labels | None = None
     if count == 1:
         raise _too_uniform(options)
     if count > MAX_SEGMENTS:
-        raise BadSegments(
-            f"{options.method} cut the image into {count} segments, at most {MAX_SEGMENTS} can be "
-            f"explained; choose parameters that make larger segments"
+        raise TooManySegments(
+            f"Segmentation {options.method!r} gave {count} segments, and at most {MAX_SEGMENTS} "
+            f"can be explained. Choose parameters that make larger segments."
         )
     return segments
 
@@ -161,11 +163,11 @@ def _rgb(image: Image) -> Image:
 
 def _checked(custom: Labels | None, *, shape: tuple[int, ...]) -> Labels:
     if custom is None:
-        raise BadSegments("segmentation 'custom' needs a label map, and none came with the image")
+        raise BadSegments("Segmentation 'custom' needs a label map, and none came with the image.")
     if not np.issubdtype(custom.dtype, np.integer):
-        raise BadSegments(f"a label map holds integers, not {custom.dtype}")
+        raise BadSegments(f"A label map holds integers, not {custom.dtype}.")
     if custom.shape != shape:
-        raise BadSegments(f"the label map has shape {custom.shape}, the image {shape}")
+        raise BadSegments(f"The label map has shape {custom.shape}, the image {shape}.")
     return custom
 
 
@@ -176,10 +178,12 @@ def _renumbered(labels: Labels) -> Segments:
 
 def _too_uniform(options: Segmentation) -> ImageTooUniform | BadSegments:
     if isinstance(options, Custom):
-        return BadSegments("the label map has a single segment; an explanation compares at least 2")
+        return BadSegments(
+            "The label map has a single segment. An explanation compares at least 2."
+        )
     return ImageTooUniform(
-        f"{options.method} found a single segment, and an explanation compares at least 2: "
-        f"{_CURES[options.method]}"
+        f"Segmentation {options.method!r} found a single segment, and an explanation compares at "
+        f"least 2. {_CURES[options.method]}."
     )
 
 
@@ -187,10 +191,10 @@ _OTHERWISE = "or use segmentation 'grid', which does not depend on the image"
 
 _CURES: Mapping[str, str] = MappingProxyType(
     {
-        "slic": f"raise n_segments, {_OTHERWISE}",
-        "quickshift": f"lower max_dist or kernel_size, {_OTHERWISE}",
-        "felzenszwalb": f"lower scale or min_size, {_OTHERWISE}",
-        "watershed": f"raise n_segments, {_OTHERWISE}",
-        "grid": "raise rows or columns, or use a larger image",
+        "slic": f"Raise n_segments, {_OTHERWISE}",
+        "quickshift": f"Lower max_dist or kernel_size, {_OTHERWISE}",
+        "felzenszwalb": f"Lower scale or min_size, {_OTHERWISE}",
+        "watershed": f"Raise n_segments, {_OTHERWISE}",
+        "grid": "Raise rows or columns, or use a larger image",
     }
 )

@@ -60,5 +60,5 @@ def test_kernels_fall_from_one():
 
 def test_a_kernel_that_leaves_nothing_is_refused_with_what_to_change():
     options = ExplanationOptions(kernel_width=0.001)
-    with pytest.raises(KernelTooNarrow, match="raise kernel_width"):
+    with pytest.raises(KernelTooNarrow, match="Raise kernel_width"):
         proximities(SAMPLES[1:], hiding(9, 7), options)

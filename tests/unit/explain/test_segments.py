@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from skimage.segmentation import quickshift
 
 from tests.unit.explain.pictures import frozen, mosaic
-from worker.explain.errors import BadSegments, ImageTooUniform
+from worker.explain.errors import BadSegments, ImageTooUniform, TooManySegments
 from worker.explain.options import MAX_SEGMENTS, Segmentation
 from worker.explain.segments import SEGMENTERS, digest, segment
 
@@ -58,9 +58,9 @@ def test_tiny_images_are_segmented_or_called_too_uniform(height, width, channels
 @pytest.mark.parametrize(
     ("options", "cure"),
     [
-        ("felzenszwalb", "lower scale or min_size"),
-        ("quickshift", "lower max_dist or kernel_size"),
-        ({"method": "grid", "rows": 1, "columns": 1}, "raise rows or columns"),
+        ("felzenszwalb", "Lower scale or min_size"),
+        ("quickshift", "Lower max_dist or kernel_size"),
+        ({"method": "grid", "rows": 1, "columns": 1}, "Raise rows or columns"),
     ],
 )
 def test_an_image_of_one_segment_is_refused_with_what_to_change(options, cure):
@@ -117,7 +117,7 @@ def test_a_custom_map_that_cannot_be_used_is_refused(labels, said):
 
 def test_more_segments_than_allowed_are_refused():
     labels = np.arange(MAX_SEGMENTS + 1).reshape(1, -1)
-    with pytest.raises(BadSegments, match="make larger segments"):
+    with pytest.raises(TooManySegments, match="make larger segments"):
         segment(mosaic(1, MAX_SEGMENTS + 1), read("custom"), custom=labels)
 
 

@@ -1,0 +1,97 @@
+"""When an explanation stops, and the scale on which it explains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.unit.explain.pictures import Counting, scoring
+from tests.unit.explain.requests import IMAGE, PREDICT, brightness, explained, options
+from worker.explain.errors import NotProbabilities
+
+# --- stopping -------------------------------------------------------------------------------------
+
+
+def test_an_additive_model_is_settled_after_two_blocks():
+    where = np.zeros(IMAGE.shape[:2], dtype=bool)
+    where[:, ::2] = True
+    answer = explained(options(samples=1000), score=scoring(brightness(where)))
+    assert answer.samples_used == 64  # Two blocks of two orders of 16.
+    assert answer.classes[0].settled
+    assert answer.warnings == ()
+
+
+def test_at_the_limit_the_answer_says_that_it_is_not_settled():
+    rng = np.random.default_rng(0)
+    answer = explained(
+        options(samples=100), score=scoring(lambda images: rng.random((len(images), 2)))
+    )
+    assert answer.samples_used == answer.samples_limit == 100
+    assert answer.classes[0].settled is False
+    assert any("not settled after 100 samples" in warning for warning in answer.warnings)
+
+
+def test_all_explained_classes_have_to_be_settled():
+    rng = np.random.default_rng(0)
+
+    def predict(images):
+        return np.column_stack([images.mean(axis=(1, 2, 3)) / 255, rng.random(len(images))])
+
+    easy = explained(options(samples=200), score=scoring(predict), classes=[0])
+    both = explained(options(samples=200), score=scoring(predict), classes=[0, 1])
+    assert easy.samples_used < both.samples_used == 200
+    assert [one.settled for one in both.classes] == [True, False]
+
+
+def test_without_stopping_all_samples_are_scored_in_full_batches():
+    counting = Counting(PREDICT)
+    explained(options(stop_when_settled=False, samples=128), score=scoring(counting))
+    assert counting.batches == 1 + 8
+
+
+def test_a_score_that_does_not_move_is_said_to():
+    answer = explained(options(), score=scoring(lambda images: np.full((len(images), 2), 0.5)))
+    (one,) = answer.classes
+    assert not one.attributions.any()
+    assert (one.r2, one.press_r2) == (0.0, None)
+    assert any("did not change the score of class 0" in warning for warning in answer.warnings)
+
+
+def test_few_samples_for_many_segments_are_said_to_be():
+    answer = explained(options(samples=20))
+    assert any("fewer than two for each" in warning for warning in answer.warnings)
+
+
+# --- score scale ----------------------------------------------------------------------------------
+
+
+def test_the_logit_scale_explains_log_odds():
+    effects = np.linspace(-1.5, 2.0, 12)
+
+    def predict(images):  # Log-odds that are additive over the grid.
+        cells = images.reshape(len(images), 3, 16, 4, 15, 3).any(axis=(2, 4, 5)).reshape(-1, 12)
+        probability = 1 / (1 + np.exp(-(cells @ effects - 1)))
+        return np.column_stack([probability, 1 - probability])
+
+    chosen = options(
+        score_scale="logit", baseline="black", surrogate="ols", stop_when_settled=False
+    )
+    one, other = explained(chosen, score=scoring(predict), classes=[0, 1]).classes
+    np.testing.assert_allclose(one.attributions, effects, atol=1e-9)
+    np.testing.assert_allclose(other.attributions, -effects, atol=1e-9)
+    assert one.intercept == pytest.approx(-1)
+    assert 0 <= one.score <= 1  # The model's own score stays what it is.
+
+
+def test_certain_scores_have_finite_log_odds():
+    def predict(images):
+        bright = (images.mean(axis=(1, 2, 3)) > 128).astype(float)
+        return np.column_stack([bright, 1 - bright])
+
+    (one,) = explained(options(score_scale="logit"), score=scoring(predict)).classes
+    assert np.isfinite(one.attributions).all()
+
+
+def test_log_odds_of_what_is_no_probability_are_refused():
+    with pytest.raises(NotProbabilities, match="needs probabilities"):
+        explained(options(score_scale="logit"), score=scoring(lambda images: 7.0 * PREDICT(images)))
