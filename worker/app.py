@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -65,11 +65,22 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = WorkerSettings()
         profiles = load_profiles(settings.models_file)
-    except (ValidationError, ProfileError) as error:
-        sys.stderr.write(f"limelight-worker cannot start.\n{error}\n")
-        return EX_CONFIG
+    except ValidationError as error:
+        return _refuse(
+            f"LIMELIGHT_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}."
+            # Without the value, which may hold a password.
+            for one in error.errors(include_url=False, include_input=False)
+        )
+    except ProfileError as error:
+        return _refuse(error.problems)
     configure_logging(settings.log_level)
     return (run_steward if arguments else run_worker)(settings, profiles)
+
+
+def _refuse(problems: Iterable[str]) -> int:
+    lines = "".join(f"  {problem}\n" for problem in problems)
+    sys.stderr.write(f"limelight-worker cannot start:\n{lines}")
+    return EX_CONFIG
 
 
 def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:

@@ -14,12 +14,17 @@ from typing import Self
 
 import structlog
 
-from worker.failures import TimedOut
+from worker.failures import TimedOut, failure_of
 from worker.jobs.errors import StaleClaim, StoreUnavailable
 from worker.jobs.store import Claim
 from worker.ports import JobStore, Limits
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+# How long past its limit a job may take to reach a checkpoint, or the exception that Celery raises
+# then, before this thread ends it from outside.
+OVERTIME_S = 10.0
 
 
 class Interrupted(Exception):
@@ -50,6 +55,8 @@ class Heartbeat:
         what bounds how late a cancel is seen, so it is shorter than the lease needs.
     shutting_down : callable
         Whether this process was asked to end.
+    stage : callable
+        Where the job is, for one that has to be ended from outside.
     clock : callable
         Monotonic seconds.
     """
@@ -61,12 +68,14 @@ class Heartbeat:
         *,
         limits: Limits,
         shutting_down: Callable[[], bool],
+        stage: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._claim = claim
         self._limits = limits
         self._shutting_down = shutting_down
+        self._stage = stage
         self._clock = clock
         self._started = self._renewed = clock()
         self._cancel_requested = claim.job.cancel_requested
@@ -114,17 +123,24 @@ class Heartbeat:
 
     def _beat(self) -> None:
         every = min(self._limits.beat_s, self._limits.lease_s / 3)
-        # The time limit ends the renewals too: a job that hangs where no checkpoint is reached
-        # would otherwise keep its lease for ever.
-        while not self._lost and not self._ended.wait(every) and self.remaining_s > 0:
+        while not self._lost and not self._ended.wait(every):
             try:
-                self._cancel_requested |= self._store.renew(
-                    self._claim, lease_s=self._limits.lease_s
-                )
-                self._renewed = self._clock()
+                self._beat_once()
             except StaleClaim:
                 self._lost = True
             except StoreUnavailable as error:
                 # Redis may be back before the lease has run out; only then is it lost.
                 log.warning("the lease could not be renewed", error=str(error))
                 self._lost = self._clock() - self._renewed > self._limits.lease_s
+
+    def _beat_once(self) -> None:
+        if self.remaining_s < -OVERTIME_S:
+            # It hangs where no checkpoint is reached, and would keep its lease for ever. The
+            # process is ended later, by Celery's hard limit.
+            timed_out = TimedOut(self._limits.job_limit_s)
+            self._store.fail(self._claim, failure_of(timed_out, stage=self._stage()))
+            log.error("the job hangs and was ended from outside", stage=self._stage())
+            self._lost = True
+            return
+        self._cancel_requested |= self._store.renew(self._claim, lease_s=self._limits.lease_s)
+        self._renewed = self._clock()

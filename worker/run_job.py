@@ -84,18 +84,22 @@ def run_job(ref: JobRef, *, ports: Ports) -> Outcome:
         log.warning("the job could not be claimed, the sweeper will find it", error=str(error))
         return "lost"
     log.info("job claimed", fence=claim.fence, attempt=claim.job.attempts)
+    report = Reporter(ports.store, claim, every_s=ports.limits.report_s)
     with Heartbeat(
-        ports.store, claim, limits=ports.limits, shutting_down=ports.shutting_down
+        ports.store,
+        claim,
+        limits=ports.limits,
+        shutting_down=ports.shutting_down,
+        stage=lambda: report.latest.stage,
     ) as heartbeat:
-        ending = _work(claim, ports, heartbeat)
+        ending = _work(claim, ports, heartbeat, report)
         outcome = _end(ending, patience_s=ports.limits.lease_s)
     log.info("job left", outcome=outcome, fence=claim.fence)
     return outcome
 
 
-def _work(claim: Claim, ports: Ports, heartbeat: Heartbeat) -> Ending:
+def _work(claim: Claim, ports: Ports, heartbeat: Heartbeat, report: Reporter) -> Ending:
     """Compute, and turn whatever comes out of it into the write that ends the attempt."""
-    report = Reporter(ports.store, claim, every_s=ports.limits.report_s)
     try:
         result = compute(claim, ports=ports, heartbeat=heartbeat, report=report)
     except (Interrupted, StaleClaim) as reason:
@@ -167,14 +171,18 @@ def _end(ending: Ending, *, patience_s: float) -> Outcome:
     """Write the ending; while the store is away, try again for as long as the lease may last."""
     try:
         for attempt in stamina.retry_context(
-            on=StoreUnavailable, attempts=None, timeout=patience_s, wait_initial=0.1, wait_max=2.0
+            on=(StoreUnavailable, StoreFull),
+            attempts=None,
+            timeout=patience_s,
+            wait_initial=0.1,
+            wait_max=2.0,
         ):
             with attempt:
                 ending.write()
     except StaleClaim:
         log.warning("another worker has the job, nothing was changed", meant=ending.outcome)
         return "lost"
-    except StoreUnavailable as error:
+    except (StoreUnavailable, StoreFull) as error:
         log.warning("the job could not be ended", meant=ending.outcome, error=str(error))
         return "lost"
     return ending.outcome

@@ -59,9 +59,9 @@ class Service:
         wait_until(lambda: self.store.get(job.ref).is_terminal, timeout_s=timeout_s)
         return self.store.get(job.ref)
 
-    def explained(self, job: Job, image: bytes | None = None) -> Job:
+    def explained(self, job: Job, image: bytes | None = None, *, timeout_s: float = 30) -> Job:
         """Submit a job and wait until it has succeeded."""
-        ended = self.ended(self.submit(job, image))
+        ended = self.ended(self.submit(job, image), timeout_s=timeout_s)
         assert ended.status == "succeeded", ended.error
         return ended
 
@@ -134,7 +134,9 @@ def start_worker(
     models_file = tmp_path / "models.toml"
     models_file.write_text(model_server.profile())
 
-    def start(*, name: str = "a", wait: bool = True, **settings: str) -> WorkerProcess:
+    def start(
+        *, name: str = "a", model: str = NAME, wait: bool = True, **settings: str
+    ) -> WorkerProcess:
         log = tmp_path / f"worker-{name}.log"
         environment = worker_environment(
             {
@@ -158,7 +160,7 @@ def start_worker(
         started.append(worker)
         if wait:
             with told_from(worker):
-                wait_until(lambda: knows_model(service, worker), timeout_s=START_S)
+                wait_until(lambda: knows_model(service, worker, model), timeout_s=START_S)
         return worker
 
     yield start
@@ -180,9 +182,9 @@ def worker_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **settings}
 
 
-def knows_model(service: Service, worker: WorkerProcess) -> bool:
+def knows_model(service: Service, worker: WorkerProcess, model: str) -> bool:
     assert worker.process.poll() is None, "the worker ended"
-    entry = service.catalogue.models().get(NAME)
+    entry = service.catalogue.models().get(model)
     return entry is not None and "ready." in worker.log.read_text()
 
 

@@ -198,6 +198,21 @@ def test_a_models_file_that_cannot_work_is_told_with_its_cure_and_no_trace(
     assert "Traceback" not in done.stderr
 
 
+def test_a_setting_that_cannot_be_is_named_without_its_value() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.app"],
+        cwd=ROOT,
+        env=worker_environment({"LIMELIGHT_REDIS_URL": "http://user:s3cret@redis"}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "LIMELIGHT_REDIS_URL" in done.stderr
+    assert "s3cret" not in done.stderr
+
+
 def test_a_steward_that_dies_is_replaced(service: Service, start_worker: StartWorker) -> None:
     worker = start_worker()
     first = worker.steward

@@ -33,8 +33,16 @@ def heartbeat(
     *,
     limits: Limits = QUICK,
     shutting_down: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Heartbeat:
-    return Heartbeat(store, claim, limits=limits, shutting_down=shutting_down)
+    return Heartbeat(
+        store,
+        claim,
+        limits=limits,
+        shutting_down=shutting_down,
+        stage=lambda: "segmenting",
+        clock=clock,
+    )
 
 
 def test_the_lease_is_renewed_while_the_block_runs_and_not_after(
@@ -110,13 +118,34 @@ def test_a_shutdown_is_seen_at_the_next_checkpoint(store: FakeStore, claim: Clai
         beating.checkpoint()
 
 
-def test_the_time_limit_ends_the_work_and_the_renewals(store: FakeStore, claim: Claim) -> None:
+def test_the_time_limit_ends_the_work_at_the_next_checkpoint(
+    store: FakeStore, claim: Claim
+) -> None:
     limits = Limits(beat_s=0.005, lease_s=0.5, job_limit_s=0.03)
     with heartbeat(store, claim, limits=limits) as beating:
         assert beating.remaining_s <= 0.03
-        wait_until(lambda: not beating_thread_alive())
+        wait_until(lambda: beating.remaining_s <= 0)
         with pytest.raises(TimedOut, match=r"0\.03 s"):
             beating.checkpoint()
+
+
+def test_a_job_that_reaches_no_checkpoint_is_ended_from_outside(
+    store: FakeStore, claim: Claim
+) -> None:
+    now = [0.0]
+    limits = Limits(beat_s=0.005, lease_s=30, job_limit_s=600)
+    with heartbeat(store, claim, limits=limits, clock=lambda: now[0]) as beating:
+        now[0] = 601.0
+        seen = store.renewals
+        wait_until(lambda: store.renewals >= seen + 2)
+        now[0] = 611.0
+        wait_until(lambda: not beating_thread_alive())
+        with pytest.raises(LeaseLost):
+            beating.checkpoint()
+    ended = store.get(claim.job.ref)
+    assert ended.status == "failed"
+    assert ended.error is not None
+    assert (ended.error.type, ended.error.stage) == ("timed-out", "segmenting")
 
 
 def beating_thread_alive() -> bool:

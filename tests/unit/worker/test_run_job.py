@@ -293,6 +293,14 @@ def test_a_store_that_is_away_for_a_moment_still_gets_the_result(world: World) -
     assert world.store.get(job.ref).status == "succeeded"
 
 
+def test_a_store_that_stays_full_leaves_the_job_to_the_sweeper(world: World) -> None:
+    job = world.submit(make_job())
+    world.store.before["succeed"] = raises(StoreFull("full"))
+
+    assert world.run(job) == "lost"
+    assert world.store.get(job.ref).status == "processing"
+
+
 @pytest.mark.parametrize(
     ("image", "failure"),
     [
