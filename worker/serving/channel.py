@@ -17,7 +17,6 @@ from worker.serving.rpc import ServingStub
 Option = tuple[str, str | int]
 
 MIB = 1 << 20
-# Two channels with equal arguments share their connections; this keeps one server's load spread.
 _SERVICE_CONFIG = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
 
 OPTIONS: Sequence[Option] = (
