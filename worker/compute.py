@@ -83,24 +83,13 @@ def compute(
     draw_s = time.monotonic() - started
 
     report.enter("storing")
-    options = dict(job.request.options)
-    arrays = {
-        "attributions.json": attributions_json(
-            explanation,
-            model=explained.model,
-            on_upload=on_upload,
-            score_scale=options["score_scale"],
-        ),
-        "segments.png": on_upload.png(),
-    }
-    for name, data in arrays.items():
-        ports.blobs.put(artifact_key(job.ref, claim.fence, name), data)
+    _store_arrays(claim, explained, on_upload, ports=ports)
     heartbeat.checkpoint()
     return result_json(
         explanation,
         model=explained.model,
         on_upload=on_upload,
-        options=options,
+        options=job.request.options,
         overlays=overlays,
         model_calls=explained.model_calls,
         timings={"queued_s": _queued_s(job), "draw_s": draw_s},
@@ -231,6 +220,19 @@ def _draw(
             ports.blobs.put(artifact_key(claim.job.ref, claim.fence, path), draw(picture, scene))
             made.setdefault(one.class_index, {})[picture.style] = picture.format
     return made
+
+
+def _store_arrays(
+    claim: Claim, explained: Explained, on_upload: UploadSegments, *, ports: Ports
+) -> None:
+    attributions = attributions_json(
+        explained.explanation,
+        model=explained.model,
+        on_upload=on_upload,
+        score_scale=claim.job.request.options["score_scale"],
+    )
+    for name, data in (("attributions.json", attributions), ("segments.png", on_upload.png())):
+        ports.blobs.put(artifact_key(claim.job.ref, claim.fence, name), data)
 
 
 def _queued_s(job: Job) -> float:

@@ -101,8 +101,7 @@ def attributions_json(
         "areas": on_upload.areas.tolist(),
         "classes": [
             {
-                "class_index": one.class_index,
-                "class_name": class_name(model, one.class_index),
+                **_class(one.class_index, model),
                 "score": float(one.score),
                 "score_scale": score_scale,
                 "intercept": float(one.intercept),
@@ -143,11 +142,7 @@ def result_json(
     return {
         "model": {"name": model.name, "version": model.version, "signature": model.signature},
         "predictions": [
-            {
-                "class_index": one.class_index,
-                "class_name": class_name(model, one.class_index),
-                "score": float(one.score),
-            }
+            {**_class(one.class_index, model), "score": float(one.score)}
             for one in explanation.predictions
         ],
         "hidden_score": {
@@ -155,21 +150,15 @@ def result_json(
         },
         "explanations": [
             {
-                **_figures(one, name=class_name(model, one.class_index)),
+                **_class(one.class_index, model),
+                **_figures(one),
                 "score_scale": options["score_scale"],
                 "top_segments": _top_segments(one, on_upload),
                 "overlays": dict(overlays.get(one.class_index, {})),
             }
             for one in explanation.classes
         ],
-        "samples": {
-            "used": explanation.samples_used,
-            "limit": explanation.samples_limit,
-            "sampler": explanation.sampler,
-            "seed": explanation.seed,
-            "images_scored": explanation.images_scored,
-            "model_calls": model_calls,
-        },
+        "samples": {**_samples(explanation), "model_calls": model_calls},
         "segments": _segments(explanation, on_upload),
         "options": dict(options),
         "timings": {
@@ -182,10 +171,22 @@ def result_json(
     }
 
 
-def _figures(one: ClassExplanation, *, name: str | None) -> dict[str, Any]:
+def _class(class_index: int, model: ResolvedModel) -> dict[str, Any]:
+    return {"class_index": class_index, "class_name": class_name(model, class_index)}
+
+
+def _samples(explanation: Explanation) -> dict[str, Any]:
     return {
-        "class_index": one.class_index,
-        "class_name": name,
+        "used": explanation.samples_used,
+        "limit": explanation.samples_limit,
+        "sampler": explanation.sampler,
+        "seed": explanation.seed,
+        "images_scored": explanation.images_scored,
+    }
+
+
+def _figures(one: ClassExplanation) -> dict[str, Any]:
+    return {
         "score": float(one.score),
         "intercept": float(one.intercept),
         "surrogate_score": float(one.surrogate_score),
