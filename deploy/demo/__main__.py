@@ -83,7 +83,7 @@ def _serve(stack: Stack, console: Console) -> None:
     # One line whatever the width of the terminal, so that it can be copied.
     console.print(f"  {command}\n", soft_wrap=True)
     while True:
-        stack.processes.check()
+        stack.check()
         time.sleep(WATCH_S)
 
 
@@ -97,7 +97,7 @@ def _demonstrate(stack: Stack, out: Path, console: Console) -> None:
                 save(service, finished, out / finished.photograph.name)
     except DemoError:
         # A server that died is the better reason.
-        stack.processes.check()
+        stack.check()
         raise
     console.print(_table(done))
     console.print(f"The pictures are in {out}/.", soft_wrap=True)
@@ -141,7 +141,7 @@ def _explain(
             service,
             pictures,
             on_progress=show,
-            check=stack.processes.check,
+            check=stack.check,
             timeout_s=EXPLAIN_TIMEOUT_S,
         )
 

@@ -49,14 +49,28 @@ class Stack:
     ----------
     address : str
         Base URL of the web process.
-    redis_url : str
+    redis : PrivateRedis
     processes : Processes
-        The servers; ``check`` tells whether all of them are alive.
+        The other servers.
     """
 
     address: str
-    redis_url: str
+    redis: PrivateRedis
     processes: Processes
+
+    def check(self) -> None:
+        """See that all servers run.
+
+        Raises
+        ------
+        StackError
+            If one has ended: which, and what it said last.
+        """
+        if not self.redis.is_running():
+            raise StackError(
+                f"The private Redis ended unexpectedly. Its log is {self.redis.log_path}"
+            )
+        self.processes.check()
 
 
 @contextmanager
@@ -117,7 +131,7 @@ def _start_all(
     )
     address = f"http://{LOOPBACK}:{web_port}"
     _start_service(processes, environment, address)
-    return Stack(address, redis.url, processes)
+    return Stack(address, redis, processes)
 
 
 def _start_model_server(processes: Processes) -> int:

@@ -30,7 +30,7 @@ def measure() -> Iterator[Figure]:
     ):
         picture = photographs()[0].file.read_bytes()
         for seed in range(JOBS + 1):
-            stack.processes.check()
+            stack.check()
             total, work = _explain(client, picture, seed)
             # The first job of a worker process opens its channel and imports what is lazy.
             if seed > 0:
