@@ -57,6 +57,23 @@ def test_a_job_in_hands_is_due_once_its_lease_has_run_out(bench: Bench) -> None:
     assert due(bench) == [ref]
 
 
+def test_a_claim_and_a_renewal_put_off_the_next_look(bench: Bench) -> None:
+    ref = bench.create().ref
+    bench.neglect(ref)
+    claim = bench.store.claim(ref, worker="w", lease_s=0.05)
+    assert due(bench) == []
+    bench.store.renew(claim, lease_s=30)
+    time.sleep(0.06)
+    assert due(bench) == []
+
+
+def test_the_schedule_of_deadlines_is_a_hint_and_the_record_decides(bench: Bench) -> None:
+    ref = bench.create().ref
+    bench.client.zadd(bench.keys.deadlines, {str(ref): 1.0})
+    assert bench.store.expire_overdue(limit=10) == []
+    assert bench.store.get(ref).status == "queued"
+
+
 def test_publishing_again_does_not_touch_a_job_in_hands(bench: Bench) -> None:
     ref = bench.create().ref
     bench.store.claim(ref, worker="w", lease_s=30)

@@ -9,7 +9,7 @@ look_again(NOW + delay_s)
 wait_in_queue(read('queue'), read('created_at'), read('deadline_at'))
 redis.call('HSET', JOB,
   'status', 'queued', 'not_before', stamp(NOW + delay_s), 'waiting_for', waiting_for,
-  'publishes', 0, 'stage', 'queued', 'samples_done', 0, 'samples_limit', 0)
+  'stage', 'queued', 'samples_done', 0, 'samples_limit', 0)
 redis.call('HDEL', JOB, 'lease_until', 'claim', 'worker', 'published_at')
 if not counts and redis.call('HINCRBY', JOB, 'attempts', -1) == 0 then
   -- It has not been worked on yet, so it has not started.
