@@ -145,6 +145,10 @@ class PrivateRedis:
                 raise RedisServerError(self._why_not(binary))
             time.sleep(0.02)
 
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
     def _answers(self) -> bool:
         """Whether our own process answers; a server that still loads its file refuses PING."""
         once = Retry(NoBackoff(), 0)
