@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 MB = 2**20
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """An S3-compatible server on loopback, with a bucket."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -1,7 +1,7 @@
 -- Redis's own clock: workers' clocks differ and jump.
 
--- Redis 6 refuses a write after TIME unless effects, not scripts, are replicated. Later versions
--- always do that and keep the call as a no-op.
+-- Redis 6 may be set to replicate scripts instead of their effects, and then refuses a write after
+-- TIME. Redis 7 cannot be, and keeps the call as a no-op.
 redis.replicate_commands()
 
 local function clock()
