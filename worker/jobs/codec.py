@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar, cast
 
 from worker.jobs.job import (
@@ -20,6 +20,7 @@ from worker.jobs.job import (
     QueueName,
     Status,
     UploadedImage,
+    Webhook,
 )
 
 T = TypeVar("T")
@@ -95,4 +96,7 @@ def _request(members: dict[str, Any]) -> JobRequest:
     if isinstance(members["classes"], list):
         members["classes"] = tuple(members["classes"])
     members["overlays"] = tuple(members["overlays"])
+    if members.get("webhook") is not None:
+        webhook = known(Webhook, members["webhook"])
+        members["webhook"] = replace(webhook, events=tuple(webhook.events))
     return known(JobRequest, members)

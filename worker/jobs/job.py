@@ -19,6 +19,12 @@ DEFAULT_TENANT = "default"
 Status = Literal["queued", "processing", "succeeded", "failed", "canceled", "expired"]
 QueueName = Literal["interactive", "bulk"]
 
+# What a webhook can be told: a job's first start, and how it ended.
+WEBHOOK_EVENTS = tuple(
+    f"explanation.{status}"
+    for status in ("processing", "succeeded", "failed", "canceled", "expired")
+)
+
 TERMINAL: frozenset[Status] = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 # From a status to those it may become. A job that is handed back goes from processing to queued.
@@ -83,6 +89,14 @@ class UploadedImage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Webhook:
+    """Where the client wants to be called, and for which of ``WEBHOOK_EVENTS``."""
+
+    url: str
+    events: tuple[str, ...] = WEBHOOK_EVENTS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobRequest:
     """What the client asked for, checked, with every default filled in.
 
@@ -103,6 +117,8 @@ class JobRequest:
         Whether a label map was uploaded with the image.
     metadata : mapping of str to str
         The client's own, returned as it came.
+    webhook : Webhook or None
+        Who is told what becomes of the job.
     """
 
     model: str
@@ -113,6 +129,7 @@ class JobRequest:
     overlays: tuple[Mapping[str, Any], ...]
     has_segments: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,6 +40,14 @@ class Keys:
         """Set: the jobs that need the blobs that this job made."""
         return f"{self.prefix}:{ref.tenant}:owners:{ref.id}"
 
+    def outbox(self, ref: JobRef) -> str:
+        """Hash: what the job's webhook has been told or is yet to be told."""
+        return f"{self.prefix}:{ref.tenant}:outbox:{ref.id}"
+
+    def webhook_secrets(self, tenant: str) -> str:
+        """List: the secrets that sign the tenant's webhooks, newest first."""
+        return f"{self.prefix}:{tenant}:webhook_secrets"
+
     def open(self, tenant: str) -> str:
         """Sorted set: ids of the tenant's open jobs by time of creation."""
         return f"{self.prefix}:{tenant}:open"
@@ -73,6 +81,11 @@ class Keys:
         return f"{self.prefix}::unowned"
 
     @property
+    def deliveries(self) -> str:
+        """Sorted set: webhook deliveries, reference and event, by the time of their next try."""
+        return f"{self.prefix}::deliveries"
+
+    @property
     def leader(self) -> str:
         """Key with a time to live: the worker that sweeps."""
         return f"{self.prefix}::leader"
@@ -98,4 +111,6 @@ class Keys:
             self.deadlines,
             self.retention,
             *(self.waiting(queue) for queue in QUEUES),
+            self.outbox(ref),
+            self.deliveries,
         ]

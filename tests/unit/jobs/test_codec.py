@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from worker.jobs.codec import decode, pairs, to_json
-from worker.jobs.job import Failure, JobRef, JobRequest, Progress, UploadedImage
+from worker.jobs.job import (
+    WEBHOOK_EVENTS,
+    Failure,
+    JobRef,
+    JobRequest,
+    Progress,
+    UploadedImage,
+    Webhook,
+)
 
 REF = JobRef("acme", "exp_" + "0" * 32)
 REQUEST = JobRequest(
@@ -91,7 +99,7 @@ def test_unknown_fields_of_a_newer_version_are_passed_over() -> None:
     newer = {
         "priority": "7",
         "schema_version": "2",
-        "request": json.dumps({**json.loads(to_json(REQUEST)), "webhook": {"url": "x"}}),
+        "request": json.dumps({**json.loads(to_json(REQUEST)), "mood": {"hue": 1}}),
         "image": '{"sha256":"ab","width":451,"height":300,"colour_space":"srgb"}',
         "error": json.dumps({**json.loads(to_json(FAILURE)), "trace_id": "1"}),
     }
@@ -99,6 +107,14 @@ def test_unknown_fields_of_a_newer_version_are_passed_over() -> None:
     assert job.schema_version == 2
     assert (job.request, job.error) == (REQUEST, FAILURE)
     assert job.image == UploadedImage(sha256="ab", width=451, height=300)
+
+
+def test_a_webhook_is_read_back_and_misses_no_event_that_an_older_version_did_not_name() -> None:
+    some = replace(REQUEST, webhook=Webhook(url="https://a.example", events=WEBHOOK_EVENTS[1:3]))
+    assert decode(REF, record(request=to_json(some))).request == some
+    bare = {**json.loads(to_json(REQUEST)), "webhook": {"url": "https://a.example"}}
+    read = decode(REF, record(request=json.dumps(bare))).request.webhook
+    assert read == Webhook(url="https://a.example", events=WEBHOOK_EVENTS)
 
 
 def test_fields_that_an_older_version_did_not_write_get_their_default() -> None:

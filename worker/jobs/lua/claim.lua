@@ -46,4 +46,5 @@ redis.call('HSETNX', JOB, 'started_at', stamp(NOW))
 redis.call('HDEL', JOB, 'not_before', 'waiting_for')
 look_again(NOW + lease_s)
 event('processing', 'attempt', attempts)
+notify('processing')
 return { 'claimed', redis.call('HGETALL', JOB) }

@@ -1,6 +1,6 @@
 -- Write a new job's record and put it into every index. ARGV: REF, ID, then as named below.
 
-local UNOWNED = KEYS[10]
+local UNOWNED = KEYS[12]
 local publish_grace_s, share = tonumber(ARGV[3]), tonumber(ARGV[4])
 local queue, request, image = ARGV[5], ARGV[6], ARGV[7]
 local deadline_s, retention_s, schema_version, tenant = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11]

@@ -3,6 +3,7 @@
 local JOB, EVENTS, OPEN, JOBS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ATTENTION, DEADLINES, RETENTION = KEYS[5], KEYS[6], KEYS[7]
 local WAITING = { interactive = KEYS[8], bulk = KEYS[9] }
+local OUTBOX, DELIVERIES = KEYS[10], KEYS[11]
 local REF, ID = ARGV[1], ARGV[2]
 
 local EVENTS_KEPT = 200
@@ -17,6 +18,23 @@ end
 
 local function event(type, ...)
   redis.call('XADD', EVENTS, 'MAXLEN', EVENTS_KEPT, '*', 'type', type, 'at', stamp(NOW), ...)
+end
+
+-- Put an event into the outbox of the job's webhook, if it has one that wants it: each event once.
+-- This is done in the call that makes the event true, so neither can be lost without the other.
+local function notify(status)
+  local webhook = cjson.decode(read('request'))['webhook']
+  if not webhook or webhook == cjson.null then
+    return
+  end
+  local name = 'explanation.' .. status
+  for _, wanted in ipairs(webhook['events'] or { name }) do
+    if wanted == name
+      and redis.call('HSETNX', OUTBOX, status .. ':at', stamp(NOW)) == 1 then
+      redis.call('HSET', OUTBOX, 'url', webhook['url'], status .. ':state', 'pending')
+      redis.call('ZADD', DELIVERIES, stamp(NOW), REF .. '#' .. status)
+    end
+  end
 end
 
 -- Where a queued job is looked for: by who counts the queue and by who expires deadlines.
@@ -59,4 +77,5 @@ local function finish(status, ...)
   redis.call('HDEL', JOB, 'lease_until', 'not_before', 'waiting_for', 'claim')
   redis.call('ZADD', RETENTION, expires_at, REF)
   event(status)
+  notify(status)
 end
