@@ -12,12 +12,12 @@ from typing import cast
 
 import redis
 
+from worker.jobs.client_store import NEARLY_FULL
 from worker.jobs.connection import store_errors
 from worker.jobs.errors import BlobMissing, JobTooLarge, StoreFull
 from worker.jobs.job import JobRef
 from worker.jobs.keys import Keys
 from worker.jobs.scripts import Scripts
-from worker.jobs.store import NEARLY_FULL
 
 MAX_JOB_BYTES_IN_REDIS = 32 * 2**20
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import redis
 
+from worker.jobs.client_store import NEARLY_FULL
 from worker.jobs.connection import store_errors
 from worker.jobs.job import QueueName
 from worker.jobs.keys import QUEUES, Keys
-from worker.jobs.store import NEARLY_FULL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
