@@ -8,15 +8,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from web.auth import needs, open_to_all
 from web.errors import NotFound
 from web.job_view import job_path, job_view, model_view, overlays_made
 from web.model_index import ModelIndex
 from web.parsing import read_submission
 from web.ports import Ports
+from web.principal import principal
 from web.problems import PROBLEMS, type_uri
 from web.submit import Submitter
 from worker.jobs.errors import UnknownJob
-from worker.jobs.job import DEFAULT_TENANT, Job, JobRef, artifact_key, is_job_id, upload_key
+from worker.jobs.job import Job, artifact_key, is_job_id, upload_key
 
 RETRY_AFTER_S = "1"
 # A picture never changes, but the job can be erased, so caches ask again before long.
@@ -36,8 +38,9 @@ def blueprint(*, ports: Ports, models: ModelIndex, submitter: Submitter) -> Blue
 
 def _add_jobs(api: Blueprint, *, ports: Ports, submitter: Submitter) -> None:
     @api.post("/v1/explanations")
+    @needs("submit")
     def create() -> Response:
-        job = submitter.submit(read_submission(request))
+        job = submitter.submit(read_submission(request), tenant=principal().tenant)
         answer = _json(job_view(job), status=202)
         answer.headers["Location"] = job_path(job.ref.id)
         answer.headers["Retry-After"] = RETRY_AFTER_S
@@ -45,6 +48,7 @@ def _add_jobs(api: Blueprint, *, ports: Ports, submitter: Submitter) -> None:
         return answer
 
     @api.get("/v1/explanations/<job_id>")
+    @needs("read")
     def poll(job_id: str) -> Response:
         job = _job(ports, job_id)
         body = json.dumps(job_view(job), separators=(",", ":")).encode()
@@ -59,6 +63,7 @@ def _add_jobs(api: Blueprint, *, ports: Ports, submitter: Submitter) -> None:
 
 def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
     @api.get("/v1/explanations/<job_id>/overlays/<class_index>/<filename>")
+    @needs("read")
     def overlay(job_id: str, class_index: str, filename: str) -> Response:
         job = _job(ports, job_id)
         style, _, extension = filename.partition(".")
@@ -70,16 +75,19 @@ def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
         return _artifact(ports, job, name, media_type=_EXTENSIONS[extension])
 
     @api.get("/v1/explanations/<job_id>/attributions.json")
+    @needs("read")
     def attributions(job_id: str) -> Response:
         job = _job(ports, job_id)
         return _artifact(ports, job, "attributions.json", media_type="application/json")
 
     @api.get("/v1/explanations/<job_id>/segments.png")
+    @needs("read")
     def segments(job_id: str) -> Response:
         job = _job(ports, job_id)
         return _artifact(ports, job, "segments.png", media_type="image/png")
 
     @api.get("/v1/explanations/<job_id>/image")
+    @needs("read")
     def image(job_id: str) -> Response:
         job = _job(ports, job_id)
         return _blob(ports, upload_key(job.ref), tag=job.image.sha256, media_type=None)
@@ -87,15 +95,18 @@ def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
 
 def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
     @api.get("/v1/models")
+    @needs("read")
     def list_models() -> Response:
         shown = [model_view(entry, with_labels=False) for _, entry in sorted(models.all().items())]
         return _json({"models": shown})
 
     @api.get("/v1/models/<name>")
+    @needs("read")
     def show_model(name: str) -> Response:
         return _json(model_view(models.named(name), with_labels=True))
 
     @api.get("/problems/<slug>")
+    @open_to_all
     def show_problem(slug: str) -> Response:
         if slug not in PROBLEMS:
             raise NotFound(f"There is no such type. Those that exist: {', '.join(PROBLEMS)}.")
@@ -107,7 +118,7 @@ def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
 def _job(ports: Ports, job_id: str) -> Job:
     if not is_job_id(job_id):
         raise UnknownJob
-    return ports.store.get(JobRef(DEFAULT_TENANT, job_id))
+    return ports.store.get(principal().ref(job_id))
 
 
 def _not_made(job: Job) -> str:

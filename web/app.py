@@ -7,9 +7,11 @@ from typing import cast
 from flask import Flask, Response, request
 
 from web import api, errors, health
+from web.auth import Doorkeeper
+from web.keyring import KeyRing
 from web.model_index import ModelIndex
 from web.parsing import Request
-from web.ports import Blobs, Catalogue, JobStore, Ports, Queue
+from web.ports import Blobs, Catalogue, JobStore, Keys, Ports, Queue
 from web.settings import WebSettings
 from web.submit import Submitter
 
@@ -31,6 +33,7 @@ def create_app(
     blobs: Blobs,
     queue: Queue,
     catalogue: Catalogue,
+    keys: Keys,
     retention_s: int = 86_400,
 ) -> Flask:
     """Build the application.
@@ -38,7 +41,7 @@ def create_app(
     Parameters
     ----------
     settings : WebSettings
-    store, blobs, queue, catalogue
+    store, blobs, queue, catalogue, keys
         What it works with; nothing is called before the first request.
     retention_s : int
         How long a job is kept that does not say so itself.
@@ -54,6 +57,9 @@ def create_app(
         MAX_FORM_PARTS=MAX_FORM_PARTS,
         TRUSTED_HOSTS=list(settings.trusted_hosts),
     )
+    # Without keys the service is for whoever can connect, and that must be few or intended.
+    anonymous = settings.address.is_loopback or settings.allow_anonymous
+    Doorkeeper(KeyRing(keys), anonymous=anonymous).attend(app)
     app.register_blueprint(api.blueprint(ports=ports, models=models, submitter=submitter))
     app.register_blueprint(health.blueprint(catalogue))
     app.after_request(_secure)

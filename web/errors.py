@@ -82,6 +82,17 @@ class NotFound(RequestError):
     """Nothing there, or not made."""
 
 
+class Unauthorized(RequestError):
+    """No key, or one that is not good; which of them is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("This needs an API key: send it in the header Authorization: Bearer ...")
+
+
+class Forbidden(RequestError):
+    """The key is good, and does not allow this."""
+
+
 class NoModels(RequestError):
     """No worker has published any model."""
 
@@ -105,12 +116,15 @@ class Rule:
         Said instead of the exception's message, which then may hold what is not for the client.
     retry_after_s : int or None
         Value of the Retry-After header.
+    challenge : str or None
+        Value of the WWW-Authenticate header.
     """
 
     slug: str
     status: int | None = None
     detail: str | None = None
     retry_after_s: int | None = None
+    challenge: str | None = None
 
 
 _CUT_SHORT = "The request is broken or was cut short."
@@ -125,6 +139,8 @@ TABLE: dict[type[Exception], Rule] = {
     UnknownModel: Rule(slug="unknown-model"),
     UnknownClass: Rule(slug="unknown-class"),
     NotFound: Rule(slug="not-found"),
+    Unauthorized: Rule(slug="unauthorized", challenge='Bearer realm="limelight"'),
+    Forbidden: Rule(slug="forbidden"),
     NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     images.EmptyImage: Rule(slug="invalid-image"),
     images.InvalidImage: Rule(slug="invalid-image"),
@@ -222,4 +238,6 @@ def respond(
     answer.headers["Cache-Control"] = "no-store"
     if rule.retry_after_s is not None:
         answer.headers["Retry-After"] = str(rule.retry_after_s)
+    if rule.challenge is not None:
+        answer.headers["WWW-Authenticate"] = rule.challenge
     return answer

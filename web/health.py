@@ -6,6 +6,7 @@ import json
 
 from flask import Blueprint, Response
 
+from web.auth import open_to_all
 from web.job_view import timestamp
 from web.ports import Catalogue
 
@@ -15,10 +16,12 @@ def blueprint(catalogue: Catalogue) -> Blueprint:
     health = Blueprint("health", __name__)
 
     @health.get("/v2/health/live")
+    @open_to_all
     def live() -> Response:
         return _answer({"live": True})
 
     @health.get("/v2/health/ready")
+    @open_to_all
     def ready() -> Response:
         """Redis answers. Workers are shown; that none is there is no reason to refuse jobs."""
         seen = catalogue.workers()

@@ -11,6 +11,7 @@ from flask import Flask
 from pydantic import ValidationError
 
 from web.app import create_app
+from web.keys import KeyStore
 from web.logs import configure_logging
 from web.server import Server
 from web.settings import Address, WebSettings
@@ -99,6 +100,7 @@ def build(settings: WebSettings, store_settings: StoreSettings) -> Flask:
         blobs=open_blobs(store_settings.blob_url, redis),
         queue=Queue(celery_app(store_settings)),
         catalogue=Catalogue(redis),
+        keys=KeyStore(redis),
         retention_s=store_settings.retention_s,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from web.keys import KeyInfo
 from worker.jobs.catalogue import ModelEntry
 from worker.jobs.job import Job, JobRef, JobRequest, QueueName, UploadedImage
 
@@ -60,6 +61,19 @@ class Catalogue(Protocol):
 
     def workers(self) -> Mapping[str, float]:
         """Return when each worker was last seen, in Unix seconds."""
+
+
+class Keys(Protocol):
+    """The API keys."""
+
+    def any(self) -> bool:
+        """Whether there is, or ever was, a key."""
+
+    def verify(self, text: str) -> KeyInfo | None:
+        """Return the key that a client sent, or None if it is not good."""
+
+    def by_id(self, key_id: str) -> KeyInfo | None:
+        """Return what is known of a key, whether or not it is valid."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -45,6 +45,17 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
             "Correct the fields listed in `errors`: each names a field by a JSON pointer and says "
             "what it must be. Status 400 means that the body could not be read at all.",
         ),
+        "unauthorized": _type(
+            401,
+            "An API key is needed",
+            "Send a key in the header `Authorization: Bearer ll_...`. The operator makes one with "
+            "`limelight keys create`. A key that was revoked or has expired is answered like none.",
+        ),
+        "forbidden": _type(
+            403,
+            "The key does not allow this",
+            "Use a key with the scope that the detail names; in a session, send its CSRF token.",
+        ),
         "not-found": _type(
             404,
             "Not found",

@@ -49,7 +49,7 @@ class Submitter:
     settings: WebSettings
     retention_s: int
 
-    def submit(self, submission: Submission) -> Job:
+    def submit(self, submission: Submission, *, tenant: str) -> Job:
         """Accept a job: record it, then publish its reference.
 
         A job that was recorded counts as accepted even if the queue cannot be told: the sweeper
@@ -65,7 +65,8 @@ class Submitter:
         request = self._checked(submission)
         retention_s = self._retention_of(submission.fields)
         image = _decoded(submission)
-        job = self._recorded(submission, request, image=image, retention_s=retention_s)
+        ref = JobRef.new(tenant)
+        job = self._recorded(submission, request, ref=ref, image=image, retention_s=retention_s)
         self._publish(job)
         return job
 
@@ -99,11 +100,11 @@ class Submitter:
         submission: Submission,
         request: JobRequest,
         *,
+        ref: JobRef,
         image: UploadedImage,
         retention_s: int,
     ) -> Job:
         """Store the bytes and then the record. Blobs without a record are swept away in time."""
-        ref = JobRef.new()
         self.ports.blobs.put(upload_key(ref), submission.image)
         if submission.segments is not None:
             self.ports.blobs.put(upload_segments_key(ref), submission.segments)

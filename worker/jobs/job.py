@@ -69,9 +69,14 @@ class JobRef:
             If the text is not a reference.
         """
         tenant, _, job_id = text.partition("/")
-        if not _TENANT.match(tenant) or not is_job_id(job_id):
+        if not is_tenant(tenant) or not is_job_id(job_id):
             raise ValueError(f"not a job reference: {text[:80]!r}")
         return cls(tenant, job_id)
+
+
+def is_tenant(text: str) -> bool:
+    """Whether the text has the form of a tenant's name."""
+    return _TENANT.match(text) is not None
 
 
 def is_job_id(text: str) -> bool:

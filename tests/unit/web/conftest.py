@@ -9,6 +9,7 @@ from tests.unit.web.fakes import (
     NOW,
     FixedCatalogue,
     MemoryBlobs,
+    MemoryKeys,
     MemoryQueue,
     MemoryStore,
 )
@@ -43,6 +44,7 @@ class Service:
     blobs: MemoryBlobs
     queue: MemoryQueue
     catalogue: FixedCatalogue
+    keys: MemoryKeys
 
     def is_untouched(self) -> bool:
         return not (self.store.jobs or self.blobs.kept or self.queue.messages)
@@ -55,6 +57,7 @@ def make_service(monkeypatch):
 
     def make(models=None, **settings):
         store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
+        keys = MemoryKeys()
         catalogue = FixedCatalogue(
             {entry.name: entry for entry in ([model()] if models is None else models)}
         )
@@ -64,9 +67,10 @@ def make_service(monkeypatch):
             blobs=blobs,
             queue=queue,
             catalogue=catalogue,
+            keys=keys,
             retention_s=3_600,
         )
-        return Service(app.test_client(), store, blobs, queue, catalogue)
+        return Service(app.test_client(), store, blobs, queue, catalogue, keys)
 
     return make
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from web.keys import KeyInfo
+from web.principal import scopes_of
 from worker.jobs.catalogue import ModelEntry
 from worker.jobs.errors import (
     BlobMissing,
@@ -100,6 +102,45 @@ class MemoryQueue:
         if self.down:
             raise QueueUnavailable(SECRET_ADDRESS)
         self.messages.append((ref, queue_name))
+
+
+class MemoryKeys:
+    """Keys by their text. ``add`` makes one; what becomes of it is said with ``change``."""
+
+    def __init__(self):
+        self.kept: dict[str, KeyInfo] = {}
+        self.reads = 0
+        self.down = False
+
+    def add(self, text: str, *, tenant: str = "acme", scopes: str = "submit read") -> str:
+        self.kept[text] = KeyInfo(
+            id=f"{len(self.kept):012x}",
+            name=text,
+            tenant=tenant,
+            scopes=scopes_of(scopes.split()),
+            created_at=NOW,
+        )
+        return text
+
+    def change(self, text: str, **changes: Any) -> None:
+        self.kept[text] = replace(self.kept[text], **changes)
+
+    def any(self) -> bool:
+        self._check()
+        return bool(self.kept)
+
+    def verify(self, text: str) -> KeyInfo | None:
+        self._check()
+        return self.kept.get(text)
+
+    def by_id(self, key_id: str) -> KeyInfo | None:
+        self._check()
+        return next((info for info in self.kept.values() if info.id == key_id), None)
+
+    def _check(self) -> None:
+        self.reads += 1
+        if self.down:
+            raise StoreUnavailable(SECRET_ADDRESS)
 
 
 class FixedCatalogue:
