@@ -36,6 +36,10 @@ _SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "retain_blobs": (),
         "release_blobs": (),
         "publish_models": ("clock",),
+        "take_delivery": ("clock",),
+        "settle_delivery": ("clock",),
+        "put_off_deliveries": ("clock",),
+        "redeliver": ("clock",),
     }
 )
 

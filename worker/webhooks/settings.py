@@ -1,0 +1,79 @@
+"""What an operator can set for webhooks; each is ``LIMELIGHT_`` and its name in capitals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.jobs.settings import StoreSettings
+from worker.webhooks.addresses import USUAL_PORTS, Network, Policy, parse_network
+
+Hosts = Annotated[frozenset[str], NoDecode]
+
+
+class WebhookSettings(BaseSettings):
+    """Where webhooks may go: what web checks at once, and the dispatcher at each try."""
+
+    model_config = SettingsConfigDict(env_prefix="LIMELIGHT_", frozen=True, extra="ignore")
+
+    webhook_allow_http: bool = Field(
+        False, description="Whether webhooks may go over http, where anybody on the way reads them."
+    )
+    webhook_allowed_hosts: Hosts = Field(
+        frozenset(),
+        description="Hosts, separated by commas, that may be called at any address and port, "
+        "internal ones too.",
+    )
+    webhook_allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description="Networks such as 10.1.0.0/16, separated by commas, that may be called."
+    )
+    webhook_ports: Annotated[frozenset[int], NoDecode] = Field(
+        USUAL_PORTS, description="Ports, separated by commas, at which any host may be called."
+    )
+
+    @field_validator("webhook_allowed_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: Any) -> Any:
+        return [name.lower() for name in _from_commas(value)]
+
+    @field_validator("webhook_allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        return tuple(parse_network(str(network)) for network in _from_commas(value))
+
+    @field_validator("webhook_ports", mode="before")
+    @classmethod
+    def _ports(cls, value: Any) -> Any:
+        return [int(port) for port in _from_commas(value)]
+
+    def policy(self) -> Policy:
+        """Return the rules for URLs and addresses."""
+        return Policy(
+            allow_http=self.webhook_allow_http,
+            hosts=self.webhook_allowed_hosts,
+            networks=self.webhook_allowed_networks,
+            ports=self.webhook_ports,
+        )
+
+
+class DispatcherSettings(StoreSettings, WebhookSettings):
+    """Settings of ``limelight-webhooks``."""
+
+    webhook_timeout_s: float = Field(
+        15.0, gt=0, le=60, description="How long one try may take, from resolving to the answer."
+    )
+    webhook_threads: int = Field(64, ge=2, le=1000, description="Tries at a time.")
+    webhook_per_host: int = Field(8, ge=1, description="Tries at a time at one host.")
+    webhook_ca_file: Path | None = Field(
+        None, description="Certificates to trust instead of the public authorities'."
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+def _from_commas(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value)
