@@ -1,6 +1,7 @@
 """The composition root of the worker: settings are read and things are built here, nowhere else.
 
     limelight-worker            Celery's parent, its pool of children, and the steward
+    limelight-worker check      try every profile with its model server, and say what is wrong
     limelight-worker steward    the steward alone (the worker starts it by itself)
 
 Three kinds of process, three kinds of connection. The parent talks to the broker only. Each child
@@ -26,6 +27,7 @@ from celery.apps.worker import Worker
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
+from worker.check import check_profiles
 from worker.failures import UnknownModel
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
@@ -47,7 +49,7 @@ from worker.tasks import register
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-EX_CONFIG = 78
+CHECK = "check"
 STEWARD = "steward"
 STEWARD_CHECK_S = 5.0
 STEWARD_STOP_S = 5.0
@@ -59,8 +61,8 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def main(argv: list[str] | None = None) -> int:
     """Run a worker, or its steward, until it is told to stop; return the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments not in ([], [STEWARD]):
-        sys.stderr.write(f"usage: limelight-worker [{STEWARD}]\n")
+    if arguments not in ([], [CHECK], [STEWARD]):
+        sys.stderr.write(f"usage: limelight-worker [{CHECK}]\n")
         return os.EX_USAGE
     try:
         settings = WorkerSettings()
@@ -73,14 +75,17 @@ def main(argv: list[str] | None = None) -> int:
         )
     except ProfileError as error:
         return _refuse(error.problems)
-    configure_logging(settings.log_level)
+    # A check is read by a person: what it finds is its output, not the retries on the way.
+    configure_logging("ERROR" if arguments == [CHECK] else settings.log_level)
+    if arguments == [CHECK]:
+        return check_profiles(profiles)
     return (run_steward if arguments else run_worker)(settings, profiles)
 
 
 def _refuse(problems: Iterable[str]) -> int:
     lines = "".join(f"  {problem}\n" for problem in problems)
     sys.stderr.write(f"limelight-worker cannot start:\n{lines}")
-    return EX_CONFIG
+    return os.EX_CONFIG
 
 
 def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import io
+import os
+
+from worker.check import report
+
+
+class Works:
+    def check(self, *, timeout_s: float) -> list[str]:
+        return []
+
+
+class Fails:
+    def check(self, *, timeout_s: float) -> list[str]:
+        return ["The output 'scores' does not exist: it has 'probabilities'."]
+
+
+def test_models_that_work_are_named_and_the_exit_code_is_zero() -> None:
+    out = io.StringIO()
+    assert report({"cats": Works(), "dogs": Works()}, out=out) == 0
+    assert out.getvalue() == "cats: ok\ndogs: ok\n"
+
+
+def test_a_model_that_does_not_work_is_told_with_its_problems() -> None:
+    out = io.StringIO()
+    assert report({"cats": Works(), "dogs": Fails()}, out=out) == os.EX_CONFIG
+    assert out.getvalue().splitlines() == [
+        "cats: ok",
+        "dogs: cannot be explained",
+        "  The output 'scores' does not exist: it has 'probabilities'.",
+    ]
+
+
+def test_having_nothing_to_check_is_no_success() -> None:
+    out = io.StringIO()
+    assert report({}, out=out) == os.EX_CONFIG
+    assert out.getvalue() == "There are no models to check.\n"

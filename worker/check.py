@@ -1,0 +1,49 @@
+"""``limelight-worker check``: do the profiles work with their model servers, and if not, why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TextIO
+
+from worker.serving.model import ServedModel
+from worker.serving.profile import ModelProfile
+
+TIMEOUT_S = 10.0
+
+
+class Checked(Protocol):
+    """A configured model that can be tried."""
+
+    def check(self, *, timeout_s: float) -> list[str]:
+        """Return everything that keeps it from being explained, each with its cure."""
+
+
+def check_profiles(profiles: Mapping[str, ModelProfile]) -> int:
+    """Try every profile with its model server and say what came of it; return the exit code."""
+    # Whoever runs this wrote the address, and wants to see whether it is the right one.
+    models = {
+        f"{name} at {profile.address}": ServedModel(profile) for name, profile in profiles.items()
+    }
+    return report(models, out=sys.stdout)
+
+
+def report(models: Mapping[str, Checked], *, out: TextIO) -> int:
+    """Write one line for each model that works, and each problem of those that do not.
+
+    Returns
+    -------
+    int
+        0 if all of them work, else ``os.EX_CONFIG``.
+    """
+    if not models:
+        out.write("There are no models to check.\n")
+        return os.EX_CONFIG
+    with ThreadPoolExecutor(max_workers=min(len(models), 16)) as pool:
+        found = list(pool.map(lambda model: model.check(timeout_s=TIMEOUT_S), models.values()))
+    for name, problems in zip(models, found, strict=True):
+        out.write(f"{name}: {'cannot be explained' if problems else 'ok'}\n")
+        out.writelines(f"  {problem}\n" for problem in problems)
+    return os.EX_CONFIG if any(found) else 0
