@@ -14,6 +14,7 @@ from web.parsing import Request
 from web.ports import Blobs, Catalogue, JobStore, Keys, Ports, Queue
 from web.settings import WebSettings
 from web.submit import Submitter
+from worker.jobs.tenants import Tenants
 
 MAX_FORM_FIELD_BYTES = 500_000
 MAX_FORM_PARTS = 100
@@ -34,6 +35,7 @@ def create_app(
     queue: Queue,
     catalogue: Catalogue,
     keys: Keys,
+    tenants: Tenants,
     retention_s: int = 86_400,
 ) -> Flask:
     """Build the application.
@@ -43,12 +45,16 @@ def create_app(
     settings : WebSettings
     store, blobs, queue, catalogue, keys
         What it works with; nothing is called before the first request.
+    tenants : Tenants
+        What each may do.
     retention_s : int
         How long a job is kept that does not say so itself.
     """
     ports = Ports(store=store, blobs=blobs, queue=queue, catalogue=catalogue)
     models = ModelIndex(catalogue, ttl_s=settings.catalogue_ttl_s)
-    submitter = Submitter(ports=ports, models=models, settings=settings, retention_s=retention_s)
+    submitter = Submitter(
+        ports=ports, models=models, settings=settings, tenants=tenants, retention_s=retention_s
+    )
     app = Flask(__name__, static_folder=None)
     app.request_class = Request
     app.config.update(

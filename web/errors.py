@@ -22,6 +22,8 @@ from worker import images
 from worker.jobs import errors as jobs
 
 RETRY_AFTER_S = 5
+# Jobs take seconds: a full queue has room again about as soon.
+QUEUE_RETRY_AFTER_S = 10
 _MAX_INSTANCE = 200
 _log = structlog.get_logger("web.errors")
 
@@ -159,6 +161,11 @@ TABLE: dict[type[Exception], Rule] = {
     ),
     jobs.JobTooLarge: Rule(
         slug="payload-too-large", detail="The image is larger than what one job may keep."
+    ),
+    jobs.QueueFull: Rule(
+        slug="queue-full",
+        detail="As many of your jobs are waiting or running as may be. Wait until some have ended.",
+        retry_after_s=QUEUE_RETRY_AFTER_S,
     ),
     jobs.StoreFull: Rule(
         slug="queue-full",

@@ -21,6 +21,7 @@ from worker.jobs.connection import connect
 from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
 from worker.jobs.store import Store
+from worker.jobs.tenants import Tenants, TenantsError, load_tenants
 
 _log = structlog.get_logger("web.main")
 
@@ -33,16 +34,17 @@ def main() -> int:
     """Serve until stopped; return an exit code."""
     try:
         settings, store_settings = read_settings()
+        tenants = load_tenants(store_settings.tenants_file)
         check_exposure(settings)
         check_port(settings.address)
-    except CannotStart as error:
+    except (CannotStart, TenantsError) as error:
         print(f"limelight-web: {error}", file=sys.stderr)  # noqa: T201
         return 1
     configure_logging(settings.log_level)
     # Both addresses of the store may hold a password.
     store = store_settings.model_dump(mode="json", exclude={"redis_url", "blob_url"})
     _log.info("starting", settings=settings.model_dump(mode="json"), store=store)
-    Server(lambda: build(settings, store_settings), settings).run()
+    Server(lambda: build(settings, store_settings, tenants), settings).run()
     return 0
 
 
@@ -91,7 +93,7 @@ def check_port(address: Address) -> None:
             raise CannotStart(f"cannot listen on {where}: {reason} (LIMELIGHT_BIND).") from error
 
 
-def build(settings: WebSettings, store_settings: StoreSettings) -> Flask:
+def build(settings: WebSettings, store_settings: StoreSettings, tenants: Tenants) -> Flask:
     """Build the application over Redis. Nothing is sent before the first request."""
     redis = connect(store_settings)
     return create_app(
@@ -101,6 +103,7 @@ def build(settings: WebSettings, store_settings: StoreSettings) -> Flask:
         queue=Queue(celery_app(store_settings)),
         catalogue=Catalogue(redis),
         keys=KeyStore(redis),
+        tenants=tenants,
         retention_s=store_settings.retention_s,
     )
 

@@ -26,8 +26,12 @@ class JobStore(Protocol):
         image: UploadedImage,
         deadline_s: float,
         retention_s: int,
+        queue_limit: int | None,
     ) -> Job:
-        """Write the record and its entry among the open jobs, in one step."""
+        """Write the record and its entry among the open jobs, in one step.
+
+        Raises ``QueueFull`` if the tenant has ``queue_limit`` open jobs already.
+        """
 
     def get(self, ref: JobRef) -> Job:
         """Return the job, or raise ``UnknownJob`` or ``ErasedJob``."""
@@ -44,6 +48,9 @@ class Blobs(Protocol):
 
     def get(self, key: str) -> bytes:
         """Return the bytes, or raise ``BlobMissing``."""
+
+    def erase(self, prefix: str) -> None:
+        """Erase all that a job stored; its reference as text is the prefix."""
 
 
 class Queue(Protocol):

@@ -30,6 +30,7 @@ from worker.jobs.job import (
     upload_key,
     upload_segments_key,
 )
+from worker.jobs.tenants import Tenants
 
 _log = structlog.get_logger("web.submit")
 
@@ -47,6 +48,7 @@ class Submitter:
     ports: Ports
     models: ModelIndex
     settings: WebSettings
+    tenants: Tenants
     retention_s: int
 
     def submit(self, submission: Submission, *, tenant: str) -> Job:
@@ -63,7 +65,7 @@ class Submitter:
             If it could not be stored.
         """
         request = self._checked(submission)
-        retention_s = self._retention_of(submission.fields)
+        retention_s = self._retention_of(submission.fields, tenant)
         image = _decoded(submission)
         ref = JobRef.new(tenant)
         job = self._recorded(submission, request, ref=ref, image=image, retention_s=retention_s)
@@ -89,11 +91,12 @@ class Submitter:
             metadata=fields.metadata,
         )
 
-    def _retention_of(self, fields: JobFields) -> int:
-        longest = self.settings.max_retention_s
+    def _retention_of(self, fields: JobFields, tenant: str) -> int:
+        own = self.tenants.of(tenant)
+        longest = own.max_retention_s or self.settings.max_retention_s
         if fields.retention_s is not None and fields.retention_s > longest:
             raise InvalidRequest.at("/retention_s", f"must be at most {longest} (seconds)")
-        return fields.retention_s or self.retention_s
+        return fields.retention_s or min(own.retention_s or self.retention_s, longest)
 
     def _recorded(
         self,
@@ -108,14 +111,20 @@ class Submitter:
         self.ports.blobs.put(upload_key(ref), submission.image)
         if submission.segments is not None:
             self.ports.blobs.put(upload_segments_key(ref), submission.segments)
-        return self.ports.store.create(
-            ref=ref,
-            queue=submission.fields.queue,
-            request=request,
-            image=image,
-            deadline_s=self.settings.queue_limit_s,
-            retention_s=retention_s,
-        )
+        try:
+            return self.ports.store.create(
+                ref=ref,
+                queue=submission.fields.queue,
+                request=request,
+                image=image,
+                deadline_s=self.settings.queue_limit_s,
+                retention_s=retention_s,
+                queue_limit=self.tenants.of(ref.tenant).queue_limit,
+            )
+        except (jobs.QueueFull, jobs.StoreFull):
+            # Refusals come in floods, and each would leave an image until it is swept.
+            self.ports.blobs.erase(str(ref))
+            raise
 
     def _publish(self, job: Job) -> None:
         try:
@@ -173,7 +182,7 @@ def _overlays(fields: JobFields) -> list[Picture]:
 
 def _decoded(submission: Submission) -> UploadedImage:
     """Decode what was uploaded, to be sure that a worker can."""
-    decoded = images.decode(submission.image)
+    decoded = images.inspect(submission.image)
     if submission.segments is not None:
         try:
             images.decode_label_map(submission.segments, width=decoded.width, height=decoded.height)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import redis
 
 from worker.jobs.codec import decode, pairs, to_json
 from worker.jobs.connection import store_errors
-from worker.jobs.errors import ErasedJob, JobExists, StoreFull, UnknownJob
+from worker.jobs.errors import ErasedJob, JobEnded, JobExists, QueueFull, StoreFull, UnknownJob
 from worker.jobs.events import Event, read_event
-from worker.jobs.job import SCHEMA_VERSION, Job, JobRef, JobRequest, QueueName, UploadedImage
+from worker.jobs.job import (
+    SCHEMA_VERSION,
+    Job,
+    JobRef,
+    JobRequest,
+    QueueName,
+    Status,
+    UploadedImage,
+)
 from worker.jobs.keys import Keys
+from worker.jobs.listing import Page, Position, read_page
 from worker.jobs.scripts import Argument, Scripts
 
 # New jobs are refused from this share of maxmemory on.
@@ -57,6 +67,7 @@ class ClientStore:
         image: UploadedImage,
         deadline_s: float,
         retention_s: int,
+        queue_limit: int | None = None,
     ) -> Job:
         """Record a new job. Its blobs are stored before, its message is sent after.
 
@@ -66,11 +77,15 @@ class ClientStore:
             Seconds from now until which a worker must have started it.
         retention_s : int
             Seconds for which it is kept after it has ended.
+        queue_limit : int or None
+            Most jobs of the tenant that have not ended, this one included.
 
         Raises
         ------
         StoreFull
             If Redis is nearly full.
+        QueueFull
+            If the tenant has as many open jobs as it may.
         JobExists
             If another job has this reference.
         """
@@ -86,10 +101,13 @@ class ClientStore:
             retention_s,
             SCHEMA_VERSION,
             ref.tenant,
+            "" if queue_limit is None else queue_limit,
             more_keys=[self._keys.unowned],
         )
         if outcome == b"full":
             raise StoreFull("Redis is nearly full, so new jobs are refused")
+        if outcome == b"queue-full":
+            raise QueueFull(f"{ref.tenant} has {queue_limit} jobs that have not ended")
         if outcome == b"exists":
             raise JobExists(str(ref))
         return decode(ref, pairs(rest[0]))
@@ -123,9 +141,95 @@ class ClientStore:
             )
         return [read_event(event_id, fields) for event_id, fields in found]
 
-    def erase(self, ref: JobRef) -> None:
-        """Remove a job and its events, and remember for 30 days that it existed."""
-        self._run("erase", ref, TOMBSTONE_S, more_keys=[self._keys.tombstone(ref)])
+    def news(self, after: Mapping[JobRef, str]) -> dict[JobRef, list[Event] | None]:
+        """Read what happened to each of several jobs after an event: one round trip.
+
+        Parameters
+        ----------
+        after : mapping of JobRef to str
+            The id of the latest event that is known.
+
+        Returns
+        -------
+        dict
+            The jobs with news; None for one that is no longer there.
+        """
+        refs = {self._keys.events(ref): ref for ref in after}
+        with store_errors(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.xread({key: after[ref] for key, ref in refs.items()})
+            for key in refs:
+                pipeline.exists(key)
+            found, *exist = pipeline.execute()
+        news: dict[JobRef, list[Event] | None] = {
+            ref: None for ref, there in zip(refs.values(), exist, strict=True) if not there
+        }
+        for key, entries in found:
+            news[refs[key.decode()]] = [read_event(*entry) for entry in entries]
+        return news
+
+    def page(
+        self,
+        tenant: str,
+        *,
+        status: Status | None = None,
+        model: str | None = None,
+        limit: int,
+        after: Position | None = None,
+    ) -> Page:
+        """Read a tenant's jobs, newest first, without their results."""
+        return read_page(
+            self._redis, self._keys, tenant, status=status, model=model, limit=limit, after=after
+        )
+
+    def request_cancel(self, ref: JobRef) -> Job:
+        """Cancel a job that nobody works on, or have its worker stop at the next batch.
+
+        Returns
+        -------
+        Job
+            As it is now: canceled, or still processing with ``cancel_requested``.
+
+        Raises
+        ------
+        JobEnded
+            If there is nothing left to cancel.
+        UnknownJob, ErasedJob
+        """
+        outcome, *rest = self._run("request_cancel", ref, secrets.token_hex(8))
+        if outcome == b"missing":
+            self._raise_missing(ref)
+        if outcome == b"ended":
+            raise JobEnded(str(ref))
+        return decode(ref, pairs(rest[0]))
+
+    def discard(self, ref: JobRef) -> None:
+        """Begin to erase a job before its time, whatever its status; ``erase`` is to follow.
+
+        Were it not to follow, the sweeper erases the job. A worker that has the job can no longer
+        write to its record.
+
+        Raises
+        ------
+        UnknownJob, ErasedJob
+        """
+        if self._run("discard", ref)[0] == b"missing":
+            self._raise_missing(ref)
+
+    def erase(self, ref: JobRef, *, blobs_may_follow: bool = False) -> None:
+        """Remove a job and its events, and remember for 30 days that it existed.
+
+        Parameters
+        ----------
+        blobs_may_follow : bool
+            Whether a worker may be storing pictures at this moment: they are looked for later.
+        """
+        self._run(
+            "erase",
+            ref,
+            TOMBSTONE_S,
+            int(blobs_may_follow),
+            more_keys=[self._keys.tombstone(ref), self._keys.unowned],
+        )
 
     def _run(
         self, script: str, ref: JobRef, *arguments: Argument, more_keys: Sequence[str] = ()

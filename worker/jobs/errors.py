@@ -21,6 +21,18 @@ class JobExists(JobsError):
     """Another job was created under this id."""
 
 
+class JobEnded(JobsError):
+    """The job has ended, so there is nothing left to cancel."""
+
+
+class AnotherRequest(JobsError):
+    """The idempotency key was used for another request."""
+
+
+class StillCreating(JobsError):
+    """A request under the same idempotency key is being served at this moment."""
+
+
 # Why a claim was refused. The last three are also what the claim made of the job.
 Refusal = Literal["ended", "held", "not-before", "expired", "canceled", "worker-lost"]
 
@@ -53,6 +65,10 @@ class StoreUnavailable(JobsError):
 
 class StoreFull(JobsError):
     """The store has no room for this. What was asked was not done."""
+
+
+class QueueFull(JobsError):
+    """The tenant has as many jobs that have not ended as it may. Nothing was accepted."""
 
 
 class JobTooLarge(JobsError):

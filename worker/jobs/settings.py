@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,6 +25,9 @@ class StoreSettings(BaseSettings):
         repr=False,
         pattern=r"^(redis:$|file:///|s3://)",
         description="Where images and pictures are kept: redis:, file:///path or s3://bucket/prefix.",
+    )
+    tenants_file: Path | None = Field(
+        None, description="TOML file with what each tenant may do; all have the defaults without."
     )
     retention_s: int = Field(
         86_400, ge=60, description="How long a job is kept after it has ended, unless it asks less."

@@ -16,6 +16,7 @@ from tests.unit.web.fakes import (
 from web.app import create_app
 from web.settings import WebSettings
 from worker.jobs.catalogue import ModelEntry
+from worker.jobs.tenants import Tenants
 
 LABELS = ("tabby", "Egyptian cat", "tiger cat", "espresso", "lynx")
 
@@ -55,7 +56,7 @@ def make_service(monkeypatch):
     for name in ("DEFAULT_MODEL", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
         monkeypatch.delenv(f"LIMELIGHT_{name}", raising=False)
 
-    def make(models=None, **settings):
+    def make(models=None, *, tenants=None, **settings):
         store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
         keys = MemoryKeys()
         catalogue = FixedCatalogue(
@@ -68,6 +69,7 @@ def make_service(monkeypatch):
             queue=queue,
             catalogue=catalogue,
             keys=keys,
+            tenants=tenants or Tenants(),
             retention_s=3_600,
         )
         return Service(app.test_client(), store, blobs, queue, catalogue, keys)

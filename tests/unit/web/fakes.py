@@ -12,6 +12,7 @@ from worker.jobs.catalogue import ModelEntry
 from worker.jobs.errors import (
     BlobMissing,
     ErasedJob,
+    QueueFull,
     QueueUnavailable,
     StoreFull,
     StoreUnavailable,
@@ -41,10 +42,13 @@ class MemoryStore:
         image: UploadedImage,
         deadline_s: float,
         retention_s: int,
+        queue_limit: int | None,
     ) -> Job:
         self._check()
         if self.full:
             raise StoreFull(f"maxmemory of {SECRET_ADDRESS}")
+        if queue_limit is not None and self._open(ref.tenant) >= queue_limit:
+            raise QueueFull(ref.tenant)
         self.jobs[ref] = Job(
             ref=ref,
             status="queued",
@@ -64,6 +68,9 @@ class MemoryStore:
         if ref not in self.jobs:
             raise UnknownJob(str(ref))
         return self.jobs[ref]
+
+    def _open(self, tenant: str) -> int:
+        return sum(job.ref.tenant == tenant and not job.is_terminal for job in self.jobs.values())
 
     def mark_published(self, ref: JobRef) -> None:
         self._check()
@@ -91,6 +98,9 @@ class MemoryBlobs:
             return self.kept[key]
         except KeyError as error:
             raise BlobMissing(key) from error
+
+    def erase(self, prefix: str) -> None:
+        self.kept = {key: data for key, data in self.kept.items() if not key.startswith(prefix)}
 
 
 class MemoryQueue:

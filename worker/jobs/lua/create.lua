@@ -4,6 +4,7 @@ local UNOWNED = KEYS[12]
 local publish_grace_s, share = tonumber(ARGV[3]), tonumber(ARGV[4])
 local queue, request, image = ARGV[5], ARGV[6], ARGV[7]
 local deadline_s, retention_s, schema_version, tenant = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11]
+local queue_limit = tonumber(ARGV[12])
 
 if redis.call('EXISTS', JOB) == 1 then
   -- The same call again, because the answer to the first was lost on its way, is not a mistake.
@@ -14,6 +15,9 @@ if redis.call('EXISTS', JOB) == 1 then
 end
 if nearly_full(share) then
   return { 'full' }
+end
+if queue_limit and redis.call('ZCARD', OPEN) >= queue_limit then
+  return { 'queue-full' }
 end
 
 local created_at, deadline_at = stamp(NOW), stamp(NOW + deadline_s)
