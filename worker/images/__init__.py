@@ -15,7 +15,7 @@ from worker.images.errors import (
     TooManyPixels,
     UnsupportedImage,
 )
-from worker.images.upload import Decoded, decode, decode_label_map
+from worker.images.upload import Decoded, Inspected, decode, decode_label_map, inspect
 
 __all__ = [
     "MAX_ASPECT",
@@ -25,9 +25,11 @@ __all__ = [
     "Decoded",
     "EmptyImage",
     "ImageError",
+    "Inspected",
     "InvalidImage",
     "TooManyPixels",
     "UnsupportedImage",
     "decode",
     "decode_label_map",
+    "inspect",
 ]

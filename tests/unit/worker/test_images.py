@@ -23,6 +23,7 @@ from worker.images import (
     UnsupportedImage,
     decode,
     decode_label_map,
+    inspect,
 )
 
 SIZE = (48, 32)
@@ -352,11 +353,25 @@ def test_a_mutated_file_decodes_or_is_refused_and_nothing_else(data):
             mutated[at:at] = data.draw(st.binary(max_size=32))
         else:
             mutated[at:at] = mutated[at : at + 64]
+    assert judged_by(inspect, bytes(mutated)) == judged_by(decode, bytes(mutated))
     try:
         decoded = decode(bytes(mutated))
     except ImageError:
         return
     assert decoded.image.size == (decoded.width, decoded.height)
+
+
+def judged_by(look, data: bytes) -> tuple[object, ...]:
+    try:
+        found = look(data)
+    except ImageError as error:
+        return type(error), str(error)
+    return found.width, found.height, found.sha256
+
+
+@pytest.mark.parametrize("data", MUTABLE)
+def test_inspecting_says_of_an_upload_what_decoding_says(data):
+    assert judged_by(inspect, data) == judged_by(decode, data)
 
 
 def test_many_threads_decode_the_same_pixels():
