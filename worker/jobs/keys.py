@@ -48,6 +48,10 @@ class Keys:
         """List: the secrets that sign the tenant's webhooks, newest first."""
         return f"{self.prefix}:{tenant}:webhook_secrets"
 
+    def idempotency(self, tenant: str, digest: str) -> str:
+        """Hash: the request and the answer that a client's idempotency key stands for."""
+        return f"{self.prefix}:{tenant}:idempotency:{digest}"
+
     def open(self, tenant: str) -> str:
         """Sorted set: ids of the tenant's open jobs by time of creation."""
         return f"{self.prefix}:{tenant}:open"

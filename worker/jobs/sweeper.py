@@ -22,8 +22,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 LEAD_S = 5.0
 # Jobs that one duty takes on in one round; what is left waits for the next.
 BATCH = 100
-# Blobs are stored before their job's record. Only a crash leaves them without one for so long.
-UNOWNED_AFTER_S = 3600.0
+# Blobs are stored before their job's record. Only a crash leaves them without one for so long, or a
+# worker that was still drawing when its job was erased.
+UNOWNED_AFTER_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
