@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
+import redis
 from flask import Flask, Response, request
 
 from web import api, errors, health
 from web.auth import Doorkeeper
 from web.keyring import KeyRing
+from web.limits import RateLimits
 from web.model_index import ModelIndex
 from web.parsing import Request
 from web.ports import Blobs, Catalogue, JobStore, Keys, Ports, Queue
@@ -36,6 +38,7 @@ def create_app(
     catalogue: Catalogue,
     keys: Keys,
     tenants: Tenants,
+    limiter_redis: redis.Redis | None,
     retention_s: int = 86_400,
 ) -> Flask:
     """Build the application.
@@ -47,6 +50,8 @@ def create_app(
         What it works with; nothing is called before the first request.
     tenants : Tenants
         What each may do.
+    limiter_redis : redis.Redis or None
+        Where requests are counted; in the memory of this process if None.
     retention_s : int
         How long a job is kept that does not say so itself.
     """
@@ -66,6 +71,7 @@ def create_app(
     # Without keys the service is for whoever can connect, and that must be few or intended.
     anonymous = settings.address.is_loopback or settings.allow_anonymous
     Doorkeeper(KeyRing(keys), anonymous=anonymous).attend(app)
+    RateLimits(tenants, limiter_redis).attend(app)
     app.register_blueprint(api.blueprint(ports=ports, models=models, submitter=submitter))
     app.register_blueprint(health.blueprint(catalogue))
     app.after_request(_secure)

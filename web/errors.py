@@ -176,6 +176,10 @@ TABLE: dict[type[Exception], Rule] = {
 
 # What Flask and Werkzeug raise themselves, by status.
 _BY_STATUS: dict[int, Rule] = {
+    429: Rule(
+        slug="rate-limited",
+        detail="The rate limit is reached. Reading does not count towards it.",
+    ),
     400: Rule(slug="invalid-request", detail=_CUT_SHORT),
     404: Rule(slug="not-found", detail="There is nothing at this path."),
     405: Rule(slug="method-not-allowed", detail="This path does not answer to this method."),

@@ -104,6 +104,7 @@ def build(settings: WebSettings, store_settings: StoreSettings, tenants: Tenants
         catalogue=Catalogue(redis),
         keys=KeyStore(redis),
         tenants=tenants,
+        limiter_redis=redis,
         retention_s=store_settings.retention_s,
     )
 

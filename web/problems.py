@@ -101,6 +101,12 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
             "The class is not known to the model",
             "GET /v1/models/{name} lists the model's class names in the order of their indices.",
         ),
+        "rate-limited": _type(
+            429,
+            "Too many requests",
+            "Try again after the time in the Retry-After header. RateLimit-Remaining tells before "
+            "it is too late how much is left; the operator sets the rate in the tenants file.",
+        ),
         "queue-full": _type(
             503, "The queue is full", "Try again after the time in the Retry-After header."
         ),

@@ -70,6 +70,7 @@ def make_service(monkeypatch):
             catalogue=catalogue,
             keys=keys,
             tenants=tenants or Tenants(),
+            limiter_redis=None,
             retention_s=3_600,
         )
         return Service(app.test_client(), store, blobs, queue, catalogue, keys)
