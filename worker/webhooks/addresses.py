@@ -103,9 +103,21 @@ class Policy:
     networks: tuple[Network, ...] = ()
     ports: frozenset[int] = USUAL_PORTS
 
-    def with_hosts(self, hosts: Iterable[str]) -> Policy:
-        """Return this policy with further hosts named, for instance a tenant's."""
-        return replace(self, hosts=self.hosts | {host.lower() for host in hosts})
+    def allowing(self, places: Iterable[str]) -> Policy:
+        """Return this policy with further hosts and networks named, for instance a tenant's.
+
+        Raises
+        ------
+        ValueError
+            If one with a slash is no network.
+        """
+        named = {place.lower() for place in places}
+        networks = {place for place in named if "/" in place}
+        return replace(
+            self,
+            hosts=self.hosts | (named - networks),
+            networks=(*self.networks, *(parse_network(place) for place in sorted(networks))),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +185,13 @@ def check_addresses(
             if reason is not None:
                 raise AddressRefused(f"The host resolves to {reason}.")
     return checked
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL that was checked once, even if it would not be allowed any more."""
+    parts = _PARTS.match(url)
+    authority = _HOST_PORT.match(parts["authority"].lower()) if parts else None
+    return authority["host"] if authority else url
 
 
 def parse_network(text: str) -> Network:

@@ -10,6 +10,7 @@ from worker.webhooks.addresses import (
     Target,
     check_addresses,
     check_url,
+    host_of,
     parse_network,
 )
 
@@ -112,9 +113,24 @@ def test_a_host_that_is_named_may_be_internal_and_have_any_port() -> None:
         check_url("https://127.1:1234/", policy)
 
 
-def test_hosts_can_be_added_for_a_tenant() -> None:
-    policy = Policy(hosts=frozenset({"a.internal"})).with_hosts(["B.internal"])
+def test_hosts_and_networks_can_be_added_for_a_tenant() -> None:
+    policy = Policy(hosts=frozenset({"a.internal"})).allowing(["B.internal", "10.1.0.0/16"])
     assert policy.hosts == {"a.internal", "b.internal"}
+    assert policy.networks == (parse_network("10.1.0.0/16"),)
+    with pytest.raises(ValueError, match="host bits"):
+        policy.allowing(["10.1.2.3/16"])
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://A.example:8443/x@y", "a.example"),
+        ("http://[::1]:80/", "[::1]"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_deliveries_are_counted_by_host(url: str, host: str) -> None:
+    assert host_of(url) == host
 
 
 def test_a_network_that_is_named_may_be_called_and_no_other() -> None:

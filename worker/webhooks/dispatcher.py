@@ -1,0 +1,183 @@
+"""Takes deliveries that are due, tries them side by side, and settles what came of each.
+
+Nothing of a job is ever written here. If this process dies, what it had in hand is due again when
+the lease ends, and is sent with the same id.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, cast
+
+import structlog
+
+from worker.jobs.errors import ErasedJob, StoreFull, StoreUnavailable, UnknownJob
+from worker.jobs.job import Job, JobRef, Status
+from worker.webhooks import payload
+from worker.webhooks.addresses import Policy, host_of
+from worker.webhooks.delivery import Sender
+from worker.webhooks.outbox import Attempt, Member, Outbox, Parcel
+from worker.webhooks.schedule import Outcome, next_step
+from worker.webhooks.signing import SecretStore, signed_headers
+from worker.webhooks.slots import Slots
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+# How often is looked for deliveries that are due, at least and at most.
+POLL_S = 0.25
+PAUSE_S = 0.02
+# Deliveries that are looked at in one round.
+BATCH = 500
+# How long a delivery of a slow host is put off when the host has no slot.
+PUT_OFF_S = 5.0
+STORE_AWAY_S = 1.0
+
+
+class Jobs(Protocol):
+    """Where jobs are read."""
+
+    def get(self, ref: JobRef) -> Job:
+        """Return the job, or raise ``UnknownJob`` or ``ErasedJob``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatcher:
+    """Sends what is due, until it is told to stop.
+
+    Attributes
+    ----------
+    outbox, jobs, secrets, sender
+        What it works with.
+    policy_of : callable
+        From a tenant to where its webhooks may go.
+    slots : Slots
+        How many tries may run.
+    threads : int
+        The most that ``slots`` admits.
+    lease_s : float
+        How long a delivery is in hand; longer than a try can last.
+    user_agent : str
+    rng : random.Random
+        For the jitter of the schedule.
+    """
+
+    outbox: Outbox
+    jobs: Jobs
+    secrets: SecretStore
+    sender: Sender
+    policy_of: Callable[[str], Policy]
+    slots: Slots
+    threads: int
+    lease_s: float
+    user_agent: str
+    rng: random.Random
+    _progress: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; tries that run then are ended in peace."""
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="webhook") as pool:
+            while not stop.wait(PAUSE_S):
+                self._progress.clear()
+                try:
+                    self._start_due(pool)
+                except (StoreUnavailable, StoreFull) as error:
+                    log.warning("the store is away, trying again", error=str(error))
+                    stop.wait(STORE_AWAY_S)
+                # Earlier if a slot has become free.
+                self._progress.wait(POLL_S)
+
+    def _start_due(self, pool: ThreadPoolExecutor) -> None:
+        """Start a try of each delivery that is due and finds a slot."""
+        later: list[Member] = []
+        for member, url in self.outbox.due(limit=BATCH):
+            if url is None:
+                # Taking it drops it from the schedule.
+                self.outbox.take(member, lease_s=self.lease_s)
+                log.info("webhook dropped, its job was erased", job=str(member.ref))
+                continue
+            host = host_of(url)
+            admission = self.slots.admit(host)
+            if admission == "full":
+                break
+            if admission == "admitted":
+                self._start(pool, member, host)
+            elif admission == "later":
+                later.append(member)
+        self.outbox.put_off(later, delay_s=PUT_OFF_S)
+
+    def _start(self, pool: ThreadPoolExecutor, member: Member, host: str) -> None:
+        parcel = None
+        try:
+            parcel = self.outbox.take(member, lease_s=self.lease_s)
+        finally:
+            if parcel is None:
+                self.slots.release(host, timed_out=None)
+        if parcel is not None:
+            pool.submit(self._deliver, parcel, host)
+
+    def _deliver(self, parcel: Parcel, host: str) -> None:
+        timed_out: bool | None = None
+        try:
+            timed_out = self._try(parcel).error == "timeout"
+        except (StoreUnavailable, StoreFull) as error:
+            # It stays in hand until the lease ends, and is then sent again with the same id.
+            log.warning("the store is away, a webhook waits", error=str(error))
+        except Exception:
+            log.exception("a webhook cannot be settled", job=str(parcel.member.ref))
+        finally:
+            self.slots.release(host, timed_out=timed_out)
+            self._progress.set()
+
+    def _try(self, parcel: Parcel) -> Outcome:
+        """Send, and settle whatever came of it."""
+        began = datetime.now(UTC)
+        try:
+            outcome = self._send(parcel, began)
+        except (StoreUnavailable, StoreFull):
+            raise
+        except (UnknownJob, ErasedJob):
+            outcome = Outcome(error="erased", detail="The job was erased before it could be told.")
+        except Exception:
+            # A mistake of ours. It goes by the schedule, so that it is not tried without end.
+            log.exception("a webhook cannot be sent", job=str(parcel.member.ref))
+            outcome = Outcome(error="internal", detail="The service could not make the request.")
+        self._settle(parcel, outcome, began)
+        return outcome
+
+    def _send(self, parcel: Parcel, at: datetime) -> Outcome:
+        ref = parcel.member.ref
+        status = cast("Status", parcel.member.status)
+        body = payload.build(self.jobs.get(ref), status=status, at=parcel.at)
+        secrets = self.secrets.for_signing(ref.tenant, now=at)
+        headers = {
+            "User-Agent": self.user_agent,
+            **signed_headers(parcel.id, body, secrets=secrets, at=at),
+        }
+        return self.sender.send(
+            parcel.url, body.encode(), headers=headers, policy=self.policy_of(ref.tenant)
+        )
+
+    def _settle(self, parcel: Parcel, outcome: Outcome, began: datetime) -> None:
+        attempt = Attempt(
+            at=began.timestamp(),
+            took_s=round((datetime.now(UTC) - began).total_seconds(), 3),
+            status_code=outcome.status_code,
+            error=outcome.error,
+            detail=outcome.detail,
+        )
+        step = next_step(outcome, tries=parcel.tries + 1, rng=self.rng)
+        self.outbox.settle(parcel, attempt, state=step.state, delay_s=step.delay_s)
+        log.info(
+            "webhook tried",
+            job=str(parcel.member.ref),
+            webhook_event=parcel.event,
+            status_code=outcome.status_code,
+            error=outcome.error,
+            state=step.state,
+            next_try_in_s=round(step.delay_s, 1) if step.state == "pending" else None,
+        )

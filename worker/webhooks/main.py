@@ -1,0 +1,121 @@
+"""The process ``limelight-webhooks``: settings are read and things are built here.
+
+It is no Celery task. A try waits for others' servers, so many run at a time and each costs a
+thread, not a process; and what is due is known by the outbox, so there is nothing to put in a
+queue. Any number of these processes may run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+import certifi
+import structlog
+from pydantic import ValidationError
+
+from worker.jobs.connection import connect
+from worker.jobs.store import Store
+from worker.jobs.tenants import Tenants, TenantsError, load_tenants
+from worker.logs import configure_logging
+from worker.webhooks.addresses import Policy
+from worker.webhooks.delivery import Sender
+from worker.webhooks.dispatcher import Dispatcher
+from worker.webhooks.outbox import Outbox
+from worker.webhooks.settings import DispatcherSettings
+from worker.webhooks.signing import SecretStore
+from worker.webhooks.slots import Slots
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+EX_CONFIG = 78
+# A delivery is in hand for so many times the longest try, so that settling it has time too.
+LEASE_TRIES = 2
+
+
+def main() -> int:
+    """Send webhooks until SIGTERM or Ctrl-C; return the exit code."""
+    try:
+        settings = DispatcherSettings()
+        tls = ssl.create_default_context(cafile=settings.webhook_ca_file or certifi.where())
+        policy_of = policies(settings.policy(), load_tenants(settings.tenants_file))
+    except ValidationError as error:
+        return _refuse(
+            f"LIMELIGHT_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}."
+            # Without the value, which may hold a password.
+            for one in error.errors(include_url=False, include_input=False)
+        )
+    except TenantsError as error:
+        return _refuse(error.problems)
+    except (OSError, ssl.SSLError) as error:
+        return _refuse([f"LIMELIGHT_WEBHOOK_CA_FILE cannot be read: {error.strerror}."])
+    configure_logging(settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("webhooks starting", threads=settings.webhook_threads)
+    build(settings, tls=tls, policy_of=policy_of).run(stop)
+    log.info("webhooks stopped")
+    return os.EX_OK
+
+
+def policies(base: Policy, tenants: Tenants) -> Callable[[str], Policy]:
+    """Return where each tenant's webhooks may go.
+
+    Raises
+    ------
+    TenantsError
+        If a network that the file names is none.
+    """
+    try:
+        named = {
+            name: base.allowing(tenant.webhook_hosts) for name, tenant in tenants.named.items()
+        }
+        others = base.allowing(tenants.defaults.webhook_hosts)
+    except ValueError as error:
+        raise TenantsError((f"webhook_hosts: {error}.",)) from error
+    return lambda tenant: named.get(tenant, others)
+
+
+def build(
+    settings: DispatcherSettings, *, tls: ssl.SSLContext, policy_of: Callable[[str], Policy]
+) -> Dispatcher:
+    """Connect the parts of a dispatcher."""
+    redis = connect(settings)
+    return Dispatcher(
+        outbox=Outbox(redis),
+        jobs=Store(redis),
+        secrets=SecretStore(redis),
+        sender=Sender(tls=tls, timeout_s=settings.webhook_timeout_s),
+        policy_of=policy_of,
+        slots=Slots(total=settings.webhook_threads, per_host=settings.webhook_per_host),
+        threads=settings.webhook_threads,
+        lease_s=LEASE_TRIES * settings.webhook_timeout_s,
+        user_agent=f"Limelight/{_version()}",
+        # Jitter keeps no secret.
+        rng=random.Random(),  # noqa: S311
+    )
+
+
+def _version() -> str:
+    try:
+        return version("limelight")
+    except PackageNotFoundError:
+        # Run from a source tree that was never installed.
+        return "unknown"
+
+
+def _refuse(problems: Iterable[str]) -> int:
+    lines = "".join(f"  {problem}\n" for problem in problems)
+    sys.stderr.write(f"limelight-webhooks cannot start:\n{lines}")
+    return EX_CONFIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())
