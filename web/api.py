@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
-from typing import Any
 
 from flask import Blueprint, Response, request
 
+from web.acceptance import Acceptance, read_key
+from web.answers import RETRY_AFTER_S, as_json, find_job, json_answer
 from web.auth import needs, open_to_all
 from web.errors import NotFound
 from web.job_view import job_path, job_view, model_view, overlays_made
@@ -16,44 +16,44 @@ from web.parsing import read_submission
 from web.ports import Ports
 from web.principal import principal
 from web.problems import PROBLEMS, type_uri
-from web.submit import Submitter
-from worker.jobs.errors import UnknownJob
-from worker.jobs.job import Job, artifact_key, is_job_id, upload_key
+from worker.jobs.job import Job, artifact_key, upload_key
 
-RETRY_AFTER_S = "1"
 # A picture never changes, but the job can be erased, so caches ask again before long.
 _PICTURE_CACHE = "private, max-age=3600"
 _EXTENSIONS = {"png": "image/png", "webp": "image/webp"}
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"RIFF", "image/webp"))
 
 
-def blueprint(*, ports: Ports, models: ModelIndex, submitter: Submitter) -> Blueprint:
+def blueprint(*, ports: Ports, models: ModelIndex, acceptance: Acceptance) -> Blueprint:
     """Make the routes over what they need."""
     api = Blueprint("api", __name__)
-    _add_jobs(api, ports=ports, submitter=submitter)
+    _add_jobs(api, ports=ports, acceptance=acceptance)
     _add_artifacts(api, ports=ports)
     _add_models(api, models=models)
     return api
 
 
-def _add_jobs(api: Blueprint, *, ports: Ports, submitter: Submitter) -> None:
+def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance) -> None:
     @api.post("/v1/explanations")
     @needs("submit")
     def create() -> Response:
-        job = submitter.submit(read_submission(request), tenant=principal().tenant)
-        answer = _json(job_view(job), status=202)
-        answer.headers["Location"] = job_path(job.ref.id)
+        key = read_key(request.headers)
+        accepted = acceptance.accept(read_submission(request), tenant=principal().tenant, key=key)
+        answer = json_answer(accepted.body, status=202)
+        answer.headers["Location"] = job_path(accepted.job_id)
+        if accepted.is_replay:
+            answer.headers["Idempotency-Replayed"] = "true"
         answer.headers["Retry-After"] = RETRY_AFTER_S
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
     @api.get("/v1/explanations/<job_id>")
-    @needs("read")
+    @needs("read", shared=True)
     def poll(job_id: str) -> Response:
-        job = _job(ports, job_id)
-        body = json.dumps(job_view(job), separators=(",", ":")).encode()
+        job = find_job(ports.store, job_id)
+        body = as_json(job_view(job))
         tag = blake2b(body, digest_size=16).hexdigest()
-        answer = _tagged(tag) or _json(body)
+        answer = _tagged(tag) or json_answer(body)
         answer.set_etag(tag)
         answer.headers["Cache-Control"] = "private, no-cache"
         if not job.is_terminal:
@@ -63,9 +63,9 @@ def _add_jobs(api: Blueprint, *, ports: Ports, submitter: Submitter) -> None:
 
 def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
     @api.get("/v1/explanations/<job_id>/overlays/<class_index>/<filename>")
-    @needs("read")
+    @needs("read", shared=True)
     def overlay(job_id: str, class_index: str, filename: str) -> Response:
-        job = _job(ports, job_id)
+        job = find_job(ports.store, job_id)
         style, _, extension = filename.partition(".")
         made = overlays_made(job)
         index = int(class_index) if class_index.isdecimal() and len(class_index) < 10 else -1  # noqa: PLR2004
@@ -75,21 +75,21 @@ def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
         return _artifact(ports, job, name, media_type=_EXTENSIONS[extension])
 
     @api.get("/v1/explanations/<job_id>/attributions.json")
-    @needs("read")
+    @needs("read", shared=True)
     def attributions(job_id: str) -> Response:
-        job = _job(ports, job_id)
+        job = find_job(ports.store, job_id)
         return _artifact(ports, job, "attributions.json", media_type="application/json")
 
     @api.get("/v1/explanations/<job_id>/segments.png")
-    @needs("read")
+    @needs("read", shared=True)
     def segments(job_id: str) -> Response:
-        job = _job(ports, job_id)
+        job = find_job(ports.store, job_id)
         return _artifact(ports, job, "segments.png", media_type="image/png")
 
     @api.get("/v1/explanations/<job_id>/image")
-    @needs("read")
+    @needs("read", shared=True)
     def image(job_id: str) -> Response:
-        job = _job(ports, job_id)
+        job = find_job(ports.store, job_id)
         return _blob(ports, upload_key(job.ref), tag=job.image.sha256, media_type=None)
 
 
@@ -98,12 +98,12 @@ def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
     @needs("read")
     def list_models() -> Response:
         shown = [model_view(entry, with_labels=False) for _, entry in sorted(models.all().items())]
-        return _json({"models": shown})
+        return json_answer({"models": shown})
 
     @api.get("/v1/models/<name>")
     @needs("read")
     def show_model(name: str) -> Response:
-        return _json(model_view(models.named(name), with_labels=True))
+        return json_answer(model_view(models.named(name), with_labels=True))
 
     @api.get("/problems/<slug>")
     @open_to_all
@@ -112,13 +112,7 @@ def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
             raise NotFound(f"There is no such type. Those that exist: {', '.join(PROBLEMS)}.")
         kind = PROBLEMS[slug]
         body = {"type": type_uri(slug), "title": kind.title, "status": kind.status}
-        return _json({**body, "advice": kind.advice})
-
-
-def _job(ports: Ports, job_id: str) -> Job:
-    if not is_job_id(job_id):
-        raise UnknownJob
-    return ports.store.get(principal().ref(job_id))
+        return json_answer({**body, "advice": kind.advice})
 
 
 def _not_made(job: Job) -> str:
@@ -161,9 +155,3 @@ def _tagged(tag: str) -> Response | None:
     if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
         return Response(status=304)
     return None
-
-
-def _json(body: bytes | dict[str, Any], *, status: int = 200) -> Response:
-    if not isinstance(body, bytes):
-        body = json.dumps(body, separators=(",", ":")).encode()
-    return Response(body, status=status, content_type="application/json")

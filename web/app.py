@@ -7,15 +7,20 @@ from typing import cast
 import redis
 from flask import Flask, Response, request
 
-from web import api, errors, health
-from web.auth import Doorkeeper
+from web import access_api, api, errors, health, owner_api
+from web.acceptance import Acceptance
+from web.doorkeeper import Doorkeeper
 from web.keyring import KeyRing
 from web.limits import RateLimits
 from web.model_index import ModelIndex
 from web.parsing import Request
-from web.ports import Blobs, Catalogue, JobStore, Keys, Ports, Queue
+from web.ports import Blobs, Catalogue, JobStore, Keys, Ports, Queue, Reservations
+from web.sessions import Sessions
 from web.settings import WebSettings
+from web.shares import Shares
+from web.streams import STREAMS, Streams
 from web.submit import Submitter
+from web.tickets import Tickets
 from worker.jobs.tenants import Tenants
 
 MAX_FORM_FIELD_BYTES = 500_000
@@ -37,6 +42,7 @@ def create_app(
     queue: Queue,
     catalogue: Catalogue,
     keys: Keys,
+    reservations: Reservations,
     tenants: Tenants,
     limiter_redis: redis.Redis | None,
     retention_s: int = 86_400,
@@ -46,7 +52,7 @@ def create_app(
     Parameters
     ----------
     settings : WebSettings
-    store, blobs, queue, catalogue, keys
+    store, blobs, queue, catalogue, keys, reservations
         What it works with; nothing is called before the first request.
     tenants : Tenants
         What each may do.
@@ -68,16 +74,38 @@ def create_app(
         MAX_FORM_PARTS=MAX_FORM_PARTS,
         TRUSTED_HOSTS=list(settings.trusted_hosts),
     )
-    # Without keys the service is for whoever can connect, and that must be few or intended.
-    anonymous = settings.address.is_loopback or settings.allow_anonymous
-    Doorkeeper(KeyRing(keys), anonymous=anonymous).attend(app)
+    _guard(app, settings, keys=keys, store=store)
     RateLimits(tenants, limiter_redis).attend(app)
-    app.register_blueprint(api.blueprint(ports=ports, models=models, submitter=submitter))
+    acceptance = Acceptance(submitter=submitter, reservations=reservations)
+    app.register_blueprint(api.blueprint(ports=ports, models=models, acceptance=acceptance))
+    streams = app.extensions[STREAMS] = Streams(store, most=settings.web_streams)
+    app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
     app.register_blueprint(health.blueprint(catalogue))
     app.after_request(_secure)
     app.after_request(_finish_reading)
     errors.register(app)
     return app
+
+
+def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) -> None:
+    """Let nobody in who may not, and let people sign in and share what they see."""
+    given = settings.secret_key
+    secret = keys.secret if given is None else given.get_secret_value
+    ring = KeyRing(keys)
+    sessions = Sessions(Tickets(secret, purpose="session"), ring, lasts_s=settings.session_s)
+    shares = Shares(Tickets(secret, purpose="share"), ring)
+    Doorkeeper(ring, sessions=sessions, shares=shares, anonymous=settings.admits_anonymous).attend(
+        app
+    )
+    app.register_blueprint(
+        access_api.blueprint(
+            ring=ring,
+            sessions=sessions,
+            shares=shares,
+            store=store,
+            secure_cookies=settings.cookies_are_secure,
+        )
+    )
 
 
 def _secure(response: Response) -> Response:

@@ -69,6 +69,18 @@ class KeyRing:
         """Return the same for the key behind a session or a share link."""
         return self._ask(f"id:{key_id}", lambda: self._keys.by_id(key_id))
 
+    def holder_in_session(self, session_id: str, *, key_id: str) -> Principal | None:
+        """Return the same for a session, unless it was ended."""
+        return self._ask(
+            f"session:{session_id}",
+            lambda: self._keys.in_session(key_id, session_id=session_id),
+        )
+
+    def end_session(self, session_id: str, *, lasts_s: float) -> None:
+        """Let a session, which would have lasted for so long, open nothing any more."""
+        self._keys.end_session(session_id, lasts_s=lasts_s)
+        self._good.pop(f"session:{session_id}", None)
+
     def _ask(self, name: str, find: Callable[[], KeyInfo | None]) -> Principal | None:
         good_until, info = self._good.get(name, (float("-inf"), None))
         if self._clock() >= good_until:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import time
@@ -179,6 +180,29 @@ class KeyStore:
         record = self._read(key_id)
         return _info(key_id, record) if record else None
 
+    def in_session(self, key_id: str, *, session_id: str) -> KeyInfo | None:
+        """Return what is known of the key behind a session; None if the session was ended.
+
+        One round trip, like the look-up of a key.
+        """
+        with store_errors(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hgetall(self._key(key_id))
+            pipeline.exists(self._ended(session_id))
+            record, ended = pipeline.execute()
+        return _info(key_id, record) if record and not ended else None
+
+    def end_session(self, session_id: str, *, lasts_s: float) -> None:
+        """Remember that a session was ended, for as long as it would have lasted."""
+        with store_errors():
+            self._redis.set(self._ended(session_id), b"", ex=max(1, math.ceil(lasts_s)))
+
+    def secret(self) -> str:
+        """Return what sessions and share links are signed with; made by who asks first."""
+        name = f"{self._prefix}::secret"
+        with store_errors():
+            self._redis.set(name, secrets.token_urlsafe(_SECRET_BYTES), nx=True)
+            return cast("bytes", self._redis.get(name)).decode()
+
     def _valid(self, info: KeyInfo) -> KeyInfo | None:
         return info if info.is_valid(self._clock()) else None
 
@@ -188,6 +212,9 @@ class KeyStore:
 
     def _key(self, key_id: str) -> str:
         return f"{self._prefix}::key:{key_id}"
+
+    def _ended(self, session_id: str) -> str:
+        return f"{self._prefix}::ended-session:{session_id}"
 
     @property
     def _all(self) -> str:

@@ -91,3 +91,12 @@ class Ports:
     blobs: Blobs
     queue: Queue
     catalogue: Catalogue
+    def in_session(self, key_id: str, *, session_id: str) -> KeyInfo | None:
+        """Return the same for the key behind a session; None if the session was ended."""
+
+    def end_session(self, session_id: str, *, lasts_s: float) -> None:
+        """Remember for ``lasts_s`` seconds that a session was ended."""
+
+    def secret(self) -> str:
+        """Return what sessions and share links are signed with, the same in all processes."""
+

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -35,10 +35,25 @@ class WebSettings(BaseSettings):
     bind: str = Field("127.0.0.1:8000", description="host:port to listen on.")
     web_workers: int = Field(2, ge=1, le=64, description="Processes.")
     web_threads: int = Field(8, ge=1, le=256, description="Threads in each process.")
+    web_streams: int = Field(
+        400, ge=1, le=10_000, description="Event streams open at once in each process."
+    )
     web_timeout_s: int = Field(60, ge=5, le=600, description="A process stuck longer is replaced.")
     grace_s: int = Field(30, ge=1, le=600, description="Time for open requests at shutdown.")
     allow_anonymous: bool = Field(
         False, description="Listen beyond this machine although no keys are configured."
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="What sessions and share links are signed with, the same on every machine; "
+        "one is made and kept in Redis if none is given.",
+    )
+    session_s: int = Field(12 * 3600, ge=60, description="How long somebody stays signed in.")
+    secure_cookies: bool | None = Field(
+        None,
+        description="Whether browsers send the session's cookie over HTTPS only; if unset, "
+        "wherever other machines can connect.",
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1"),
@@ -85,3 +100,18 @@ class WebSettings(BaseSettings):
         """``bind`` in its parts."""
         host, _, port = self.bind.rpartition(":")
         return Address(host.strip("[]"), int(port))
+
+    @property
+    def admits_anonymous(self) -> bool:
+        """Whether the service may be used without a key while there are none at all.
+
+        Whoever can connect then can use it: that must be this machine alone, or intended.
+        """
+        return self.address.is_loopback or self.allow_anonymous
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        """``secure_cookies``, or what it is if unset."""
+        if self.secure_cookies is None:
+            return not self.address.is_loopback
+        return self.secure_cookies

@@ -119,6 +119,7 @@ class MemoryKeys:
 
     def __init__(self):
         self.kept: dict[str, KeyInfo] = {}
+        self.ended: set[str] = set()
         self.reads = 0
         self.down = False
 
@@ -142,6 +143,18 @@ class MemoryKeys:
     def verify(self, text: str) -> KeyInfo | None:
         self._check()
         return self.kept.get(text)
+
+    def in_session(self, key_id: str, *, session_id: str) -> KeyInfo | None:
+        return None if session_id in self.ended else self.by_id(key_id)
+
+    def end_session(self, session_id: str, *, lasts_s: float) -> None:
+        self._check()
+        assert lasts_s > 0
+        self.ended.add(session_id)
+
+    def secret(self) -> str:
+        self._check()
+        return "a secret of the tests' own"
 
     def by_id(self, key_id: str) -> KeyInfo | None:
         self._check()

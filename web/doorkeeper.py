@@ -1,0 +1,125 @@
+"""Finds out who makes a request before its view runs, and turns away who may not."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Flask, current_app, g, request
+
+from web.auth import Guarded
+from web.errors import Forbidden, Unauthorized
+from web.keyring import KeyRing
+from web.principal import ANONYMOUS, Principal
+from web.sessions import COOKIE, CSRF_HEADER, Session, Sessions
+from web.shares import PARAMETER, Shares
+from worker.jobs.errors import UnknownJob
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Doorkeeper:
+    """Lets in who shows a key, a share link or a session, in this order of precedence.
+
+    Parameters
+    ----------
+    ring : KeyRing
+    sessions : Sessions
+    shares : Shares
+    anonymous : bool
+        Whether the service may be used without a key as long as there are none at all.
+    """
+
+    def __init__(
+        self, ring: KeyRing, *, sessions: Sessions, shares: Shares, anonymous: bool
+    ) -> None:
+        self._ring = ring
+        self._sessions = sessions
+        self._shares = shares
+        self._anonymous = anonymous
+
+    def attend(self, app: Flask) -> None:
+        """Stand at the door of this application, before anything else that looks at requests."""
+        app.before_request(self._admit)
+
+    def _admit(self) -> None:
+        if request.endpoint is None:
+            return  # No such path or method: there is nothing to protect.
+        view = current_app.view_functions[request.endpoint]
+        if not isinstance(view, Guarded):
+            raise Forbidden("Nobody may use this path.")
+        if view.is_open:
+            return
+        g.principal = who = self._identify()
+        if view.scope is not None and view.scope not in who.scopes:
+            raise Forbidden(f"This needs a key with the scope '{view.scope}'.")
+        if who.only_job is not None:
+            _stay_at(who.only_job, view)
+
+    def _identify(self) -> Principal:
+        who = self._by_header() or self._by_share_link() or self._by_session()
+        if who is not None:
+            return who
+        if not self._anonymous or self._ring.configured():
+            raise Unauthorized
+        _refuse_other_sites()
+        return ANONYMOUS
+
+    def _by_header(self) -> Principal | None:
+        """Return the holder of the key in the header; None if there is no header."""
+        text = request.headers.get("Authorization")
+        if text is None:
+            return None
+        scheme, _, key = text.partition(" ")
+        who = self._ring.holder_of(key.strip())
+        if who is None or scheme.lower() != "bearer":
+            raise Unauthorized
+        return who
+
+    def _by_share_link(self) -> Principal | None:
+        if not request.query_string or PARAMETER not in request.args:
+            return None
+        who = self._shares.holder_of(request.args[PARAMETER])
+        if who is None:
+            raise Unauthorized
+        return who
+
+    def _by_session(self) -> Principal | None:
+        """Return who is signed in. A cookie that is not good any more is as good as none."""
+        session = self._sessions.find(request.cookies.get(COOKIE)) if _has_cookies() else None
+        if session is None:
+            return None
+        if request.method not in _SAFE:
+            check_csrf(session)
+        g.session = session
+        return session.principal
+
+
+def check_csrf(session: Session) -> None:
+    """Refuse a request that another site may have made the browser send.
+
+    Raises
+    ------
+    Forbidden
+        If it does not carry the session's token, which only our own pages can read.
+    """
+    sent = request.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(sent.encode("utf-8", "replace"), session.csrf_token.encode()):
+        raise Forbidden(f"In a session this needs its token in the header {CSRF_HEADER}.")
+
+
+def _refuse_other_sites() -> None:
+    """Keep other sites' pages, open in a browser on this machine, from submitting jobs."""
+    if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise Forbidden("A page of another site may not do this.")
+
+
+def _has_cookies() -> bool:
+    return "HTTP_COOKIE" in request.environ
+
+
+def _stay_at(job_id: str, view: Guarded) -> None:
+    """Keep who follows a share link at its job: there are no others, as far as it can see."""
+    if not view.shared:
+        raise Forbidden("A share link shows one job and its pictures, nothing else.")
+    if (request.view_args or {}).get("job_id") != job_id:
+        raise UnknownJob
