@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from worker.check import check_profiles
+from worker.explain import segments
 from worker.failures import UnknownModel
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
@@ -105,6 +106,7 @@ def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -
         without_gossip=True,
         without_mingle=True,
     )
+    segments.load()
     worker.start()
     return int(worker.exitcode or 0)
 

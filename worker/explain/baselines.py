@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from PIL import ImageColor
-from skimage.filters import gaussian
+from skimage import filters
 
 from worker.explain.explanation import Image, Segments
 from worker.explain.options import Baseline, Black, Blur, Colour, Grey, ImageMean, SegmentMean
@@ -58,7 +58,7 @@ def _colour(image: Image, segments: Segments, options: Colour) -> Image:
 
 
 def _blur(image: Image, segments: Segments, options: Blur) -> Image:
-    blurred = gaussian(
+    blurred = filters.gaussian(
         image,
         sigma=options.sigma,
         mode="nearest",

@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2gray
-from skimage.filters import sobel
-from skimage.segmentation import felzenszwalb, quickshift, slic, watershed
+from skimage import color, filters, segmentation
 
 from worker.explain.errors import BadSegments, ImageTooUniform, TooManySegments
 from worker.explain.explanation import Image, Segments
@@ -32,6 +30,12 @@ from worker.explain.options import (
 )
 
 Labels = NDArray[np.integer[Any]]
+
+_LAZY = {
+    color: ("rgb2gray",),
+    filters: ("gaussian", "sobel"),
+    segmentation: ("felzenszwalb", "quickshift", "slic", "watershed"),
+}
 
 
 def segment(image: Image, options: Segmentation, *, custom: Labels | None = None) -> Segments:
@@ -74,13 +78,23 @@ def segment(image: Image, options: Segmentation, *, custom: Labels | None = None
     return segments
 
 
+def load() -> None:
+    """Import what scikit-image imports at first use.
+
+    A worker calls this before it forks: its children share the memory, and no job waits.
+    """
+    for library, names in _LAZY.items():
+        for name in names:
+            getattr(library, name)
+
+
 def digest(segments: Segments) -> str:
     """Sha256 of the segments as little-endian int32, row by row."""
     return hashlib.sha256(np.ascontiguousarray(segments, dtype="<i4").tobytes()).hexdigest()
 
 
 def _slic(image: Image, options: Slic) -> Labels:
-    labels: Labels = slic(
+    labels: Labels = segmentation.slic(
         image,
         n_segments=options.n_segments,
         compactness=options.compactness,
@@ -101,7 +115,7 @@ def _quickshift(image: Image, options: Quickshift) -> Labels:
     # The seed breaks ties between pixels of equal density. It is scikit-image's default, which is
     # also what the lime package runs with whatever seed it is given: it passes its own under a
     # name that scikit-image no longer has, and drops it.
-    labels: Labels = quickshift(
+    labels: Labels = segmentation.quickshift(
         image / 127.5 - 1.0 if options.signed_scale else image,
         ratio=options.ratio,
         kernel_size=options.kernel_size,
@@ -115,7 +129,7 @@ def _quickshift(image: Image, options: Quickshift) -> Labels:
 
 
 def _felzenszwalb(image: Image, options: Felzenszwalb) -> Labels:
-    labels: Labels = felzenszwalb(
+    labels: Labels = segmentation.felzenszwalb(
         image,
         scale=options.scale,
         sigma=options.sigma,
@@ -127,8 +141,8 @@ def _felzenszwalb(image: Image, options: Felzenszwalb) -> Labels:
 
 def _watershed(image: Image, options: Watershed) -> Labels:
     # A number of markers is laid out as a regular grid by scikit-image.
-    labels: Labels = watershed(
-        sobel(rgb2gray(image)),
+    labels: Labels = segmentation.watershed(
+        filters.sobel(color.rgb2gray(image)),
         markers=options.n_segments,
         compactness=options.compactness,
         connectivity=1,

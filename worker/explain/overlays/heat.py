@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.filters import gaussian
+from skimage import filters
 
 from worker.explain.geometry import UNSEEN
 from worker.explain.options import Picture
@@ -76,7 +76,9 @@ def heat_values(picture: Picture, scene: Scene, stage: Stage) -> NDArray[np.floa
     pixel = scene.input_pixel or (1.0, 1.0)
     coarse = scene.segments_at((max(1, round(width / pixel[1])), max(1, round(height / pixel[0]))))
     smooth, weight = (
-        gaussian(field, sigma=picture.smoothing, mode="nearest", truncate=4.0, preserve_range=True)
+        filters.gaussian(
+            field, sigma=picture.smoothing, mode="nearest", truncate=4.0, preserve_range=True
+        )
         for field in (attributions[coarse], (coarse != UNSEEN).astype(np.float64))
     )
     values = Image.fromarray((smooth / np.maximum(weight, 1e-9)).astype(np.float32))
