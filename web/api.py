@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from flask import Blueprint, Response, request
 
-from web.acceptance import Acceptance, read_key
+from web.acceptance import HEADER, Acceptance, checked_key
 from web.answers import RETRY_AFTER_S, as_json, find_job, json_answer
 from web.auth import needs, open_to_all
 from web.errors import NotFound
@@ -37,7 +37,7 @@ def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance) -> None:
     @api.post("/v1/explanations")
     @needs("submit")
     def create() -> Response:
-        key = read_key(request.headers)
+        key = checked_key(request.headers.get(HEADER))
         accepted = acceptance.accept(read_submission(request), tenant=principal().tenant, key=key)
         answer = json_answer(accepted.body, status=202)
         answer.headers["Location"] = job_path(accepted.job_id)

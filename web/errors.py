@@ -95,6 +95,13 @@ class Forbidden(RequestError):
     """The key is good, and does not allow this."""
 
 
+class TooManyStreams(RequestError):
+    """As many event streams are open in this process as may be."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many event streams are open. Poll the job, or try again later.")
+
+
 class NoModels(RequestError):
     """No worker has published any model."""
 
@@ -144,6 +151,7 @@ TABLE: dict[type[Exception], Rule] = {
     Unauthorized: Rule(slug="unauthorized", challenge='Bearer realm="limelight"'),
     Forbidden: Rule(slug="forbidden"),
     NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
+    TooManyStreams: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     images.EmptyImage: Rule(slug="invalid-image"),
     images.InvalidImage: Rule(slug="invalid-image"),
     images.UnsupportedImage: Rule(slug="unsupported-image"),
@@ -151,6 +159,16 @@ TABLE: dict[type[Exception], Rule] = {
     jobs.UnknownJob: Rule(slug="not-found", detail="There is no job with this id."),
     jobs.ErasedJob: Rule(
         slug="gone", detail="The job was erased: its retention has passed or it was deleted."
+    ),
+    jobs.JobEnded: Rule(slug="conflict", detail="The job has ended, so it cannot be canceled."),
+    jobs.AnotherRequest: Rule(
+        slug="idempotency-mismatch",
+        detail="This Idempotency-Key was sent with another request within the last 24 hours.",
+    ),
+    jobs.StillCreating: Rule(
+        slug="conflict",
+        detail="A request with this Idempotency-Key is being served at this moment.",
+        retry_after_s=1,
     ),
     jobs.BlobMissing: Rule(slug="not-found", detail="This is no longer stored."),
     jobs.StoreUnavailable: Rule(

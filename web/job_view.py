@@ -10,6 +10,10 @@ from web.problems import PROBLEMS, type_uri
 from worker.jobs.catalogue import ModelEntry
 from worker.jobs.job import Failure, Job
 
+_SUMMARY = (
+    "id", "status", "created_at", "started_at", "finished_at", "expires_at", "model", "progress",
+    "attempts", "metadata", "image", "error", "links",
+)  # fmt: skip
 _TIMINGS = ("queued_s", "segment_s", "predict_s", "fit_s", "draw_s")
 
 
@@ -54,6 +58,13 @@ def job_view(job: Job) -> dict[str, Any]:
         "error": None if job.error is None else _failure(job.error, instance=job_path(job.ref.id)),
         "links": _links(job),
     }
+
+
+def job_summary(job: Job) -> dict[str, Any]:
+    """Show a job in a list: some members of what ``job_view`` shows."""
+    shown = job_view(job)
+    # Which version explained the image stands in the result, and that was not read.
+    return {name: shown[name] for name in _SUMMARY} | {"model": {"name": job.request.model}}
 
 
 def timestamp(seconds: float | None) -> str | None:
@@ -135,6 +146,8 @@ def _failure(failure: Failure, *, instance: str) -> dict[str, Any]:
 def _links(job: Job) -> dict[str, str]:
     path = job_path(job.ref.id)
     links = {"self": path, "image": f"{path}/image"}
+    if not job.is_terminal:
+        links |= {"cancel": f"{path}/cancel", "events": f"{path}/events"}
     if job.result is not None:
         links["attributions"] = f"{path}/attributions.json"
         links["segments"] = f"{path}/segments.png"

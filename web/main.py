@@ -18,6 +18,7 @@ from web.settings import Address, WebSettings
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
 from worker.jobs.connection import connect
+from worker.jobs.idempotency import Idempotency
 from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
 from worker.jobs.store import Store
@@ -103,6 +104,7 @@ def build(settings: WebSettings, store_settings: StoreSettings, tenants: Tenants
         queue=Queue(celery_app(store_settings)),
         catalogue=Catalogue(redis),
         keys=KeyStore(redis),
+        reservations=Idempotency(redis),
         tenants=tenants,
         limiter_redis=redis,
         retention_s=store_settings.retention_s,

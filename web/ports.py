@@ -11,7 +11,10 @@ from typing import Protocol
 
 from web.keys import KeyInfo
 from worker.jobs.catalogue import ModelEntry
-from worker.jobs.job import Job, JobRef, JobRequest, QueueName, UploadedImage
+from worker.jobs.events import Event
+from worker.jobs.idempotency import Answered, Reservation
+from worker.jobs.job import Job, JobRef, JobRequest, QueueName, Status, UploadedImage
+from worker.jobs.listing import Page, Position
 
 
 class JobStore(Protocol):
@@ -39,6 +42,32 @@ class JobStore(Protocol):
     def mark_published(self, ref: JobRef) -> None:
         """Note that the queue has been told of the job."""
 
+    def page(
+        self,
+        tenant: str,
+        *,
+        status: Status | None,
+        model: str | None,
+        limit: int,
+        after: Position | None,
+    ) -> Page:
+        """Return some of a tenant's jobs, newest first."""
+
+    def request_cancel(self, ref: JobRef) -> Job:
+        """Cancel a job or have its worker do so, or raise ``JobEnded``, as well as ``get``'s."""
+
+    def discard(self, ref: JobRef) -> None:
+        """Begin to erase a job, whatever its status, or raise what ``get`` raises."""
+
+    def erase(self, ref: JobRef, *, blobs_may_follow: bool) -> None:
+        """Forget a job, except that it was there."""
+
+    def events(self, ref: JobRef) -> list[Event]:
+        """Return what happened to a job, oldest first."""
+
+    def news(self, after: Mapping[JobRef, str]) -> Mapping[JobRef, list[Event] | None]:
+        """Return what happened to each job after an event; None where it is no longer there."""
+
 
 class Blobs(Protocol):
     """Bytes by key. What has no record in the end is swept away."""
@@ -51,6 +80,9 @@ class Blobs(Protocol):
 
     def erase(self, prefix: str) -> None:
         """Erase all that a job stored; its reference as text is the prefix."""
+
+    def release(self, ref: JobRef, *, owner: JobRef) -> None:
+        """Erase what a job stored, unless others need it."""
 
 
 class Queue(Protocol):
@@ -70,6 +102,22 @@ class Catalogue(Protocol):
         """Return when each worker was last seen, in Unix seconds."""
 
 
+class Reservations(Protocol):
+    """Requests that may be repeated, by the clients' idempotency keys."""
+
+    def reserve(self, ref: JobRef, *, key: str, fingerprint: str) -> Reservation | Answered:
+        """Reserve a key, or return what it stands for.
+
+        Raises ``AnotherRequest``, ``StillCreating`` or ``ErasedJob``.
+        """
+
+    def keep(self, reservation: Reservation, answer: bytes) -> None:
+        """Keep the answer to a request."""
+
+    def release(self, reservation: Reservation) -> None:
+        """Let a key be used again, because its request was refused."""
+
+
 class Keys(Protocol):
     """The API keys."""
 
@@ -82,15 +130,6 @@ class Keys(Protocol):
     def by_id(self, key_id: str) -> KeyInfo | None:
         """Return what is known of a key, whether or not it is valid."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ports:
-    """The four of them."""
-
-    store: JobStore
-    blobs: Blobs
-    queue: Queue
-    catalogue: Catalogue
     def in_session(self, key_id: str, *, session_id: str) -> KeyInfo | None:
         """Return the same for the key behind a session; None if the session was ended."""
 
@@ -100,3 +139,12 @@ class Ports:
     def secret(self) -> str:
         """Return what sessions and share links are signed with, the same in all processes."""
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """The four of them."""
+
+    store: JobStore
+    blobs: Blobs
+    queue: Queue
+    catalogue: Catalogue

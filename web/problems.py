@@ -67,6 +67,18 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
             "Its retention has passed or it was deleted. Submit the image again, with a longer "
             "`retention_s` if you need to keep the answer.",
         ),
+        "conflict": _type(
+            409,
+            "The request does not suit the state of things",
+            "GET the job to see where it stands. Where the answer has a Retry-After header, send "
+            "the same request again after that time.",
+        ),
+        "idempotency-mismatch": _type(
+            422,
+            "The idempotency key stands for another request",
+            "Use a new Idempotency-Key for each new request, and the same one only to send exactly "
+            "the same request again.",
+        ),
         "method-not-allowed": _type(
             405, "Method not allowed", "Use one of the methods in the Allow header."
         ),

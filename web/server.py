@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from web.problems import MEDIA_TYPE, problem
 from web.settings import WebSettings
+from web.streams import STREAMS
 
 # The longest that gunicorn offers. No path of ours comes near, so a longer one leads nowhere: 404.
 _MAX_REQUEST_LINE = 8190
@@ -33,6 +34,13 @@ _NOT_PARSED = (
 
 class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types.
     """A threaded worker that answers what it cannot parse by problem details."""
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Leave a connection alone that an event stream has taken over."""
+        if conn.sock.fileno() == -1:
+            self.nr_conns -= 1
+            return
+        super().finish_request(conn, fs)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached the application."""
@@ -60,6 +68,13 @@ def _raw(answer: dict[str, Any]) -> bytes:
         "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _end_streams(_arbiter: Any, worker: Any) -> None:
+    """Cut the event streams of a process that ends, so that their clients go on elsewhere."""
+    app: Flask | None = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions[STREAMS].close()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
@@ -98,6 +113,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
             "forwarded_allow_ips": "",
             # gunicorn's own control socket would be one more door, and a file in the home folder.
             "control_socket_disable": True,
+            "worker_exit": _end_streams,
         }.items():
             self.cfg.set(name, value)
 

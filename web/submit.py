@@ -51,8 +51,8 @@ class Submitter:
     tenants: Tenants
     retention_s: int
 
-    def submit(self, submission: Submission, *, tenant: str) -> Job:
-        """Accept a job: record it, then publish its reference.
+    def submit(self, submission: Submission, *, ref: JobRef) -> Job:
+        """Accept a job under a fresh reference: record it, then publish the reference.
 
         A job that was recorded counts as accepted even if the queue cannot be told: the sweeper
         publishes what was never published.
@@ -65,9 +65,8 @@ class Submitter:
             If it could not be stored.
         """
         request = self._checked(submission)
-        retention_s = self._retention_of(submission.fields, tenant)
+        retention_s = self._retention_of(submission.fields, ref.tenant)
         image = _decoded(submission)
-        ref = JobRef.new(tenant)
         job = self._recorded(submission, request, ref=ref, image=image, retention_s=retention_s)
         self._publish(job)
         return job

@@ -11,6 +11,7 @@ from tests.unit.web.fakes import (
     MemoryBlobs,
     MemoryKeys,
     MemoryQueue,
+    MemoryReservations,
     MemoryStore,
 )
 from web.app import create_app
@@ -69,6 +70,7 @@ def make_service(monkeypatch):
             queue=queue,
             catalogue=catalogue,
             keys=keys,
+            reservations=MemoryReservations(store),
             tenants=tenants or Tenants(),
             limiter_redis=None,
             retention_s=3_600,

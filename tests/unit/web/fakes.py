@@ -10,15 +10,21 @@ from web.keys import KeyInfo
 from web.principal import scopes_of
 from worker.jobs.catalogue import ModelEntry
 from worker.jobs.errors import (
+    AnotherRequest,
     BlobMissing,
     ErasedJob,
+    JobEnded,
     QueueFull,
     QueueUnavailable,
+    StillCreating,
     StoreFull,
     StoreUnavailable,
     UnknownJob,
 )
-from worker.jobs.job import Job, JobRef, JobRequest, QueueName, UploadedImage
+from worker.jobs.events import Event
+from worker.jobs.idempotency import Answered, Reservation
+from worker.jobs.job import Job, JobRef, JobRequest, QueueName, Status, UploadedImage
+from worker.jobs.listing import Page, Position
 
 NOW = 1_760_000_000.25
 SECRET_ADDRESS = "redis://user:hunter2@10.1.2.3:6379/0"
@@ -30,6 +36,7 @@ class MemoryStore:
         self.erased: set[JobRef] = set()
         self.published: list[JobRef] = []
         self.deadlines: dict[JobRef, float] = {}
+        self.happened: dict[JobRef, list[Event]] = {}
         self.down = False
         self.full = False
 
@@ -69,6 +76,67 @@ class MemoryStore:
             raise UnknownJob(str(ref))
         return self.jobs[ref]
 
+    def page(
+        self,
+        tenant: str,
+        *,
+        status: Status | None,
+        model: str | None,
+        limit: int,
+        after: Position | None,
+    ) -> Page:
+        self._check()
+        places = {Position(job.created_at, ref.id): job for ref, job in self.jobs.items()}
+        fitting = [
+            (place, job)
+            for place, job in sorted(places.items(), reverse=True)
+            if job.ref.tenant == tenant
+            and (after is None or place < after)
+            and status in (None, job.status)
+            and model in (None, job.request.model)
+        ]
+        shown = fitting[:limit]
+        return Page(
+            jobs=tuple(replace(job, result=None) for _, job in shown),
+            next=shown[-1][0] if len(fitting) > limit else None,
+        )
+
+    def request_cancel(self, ref: JobRef) -> Job:
+        job = self.get(ref)
+        if job.is_terminal:
+            raise JobEnded(str(ref))
+        status = "canceled" if job.status == "queued" else job.status
+        self.change(ref, status=status, cancel_requested=True)
+        return self.jobs[ref]
+
+    def discard(self, ref: JobRef) -> None:
+        if not self.get(ref).is_terminal:
+            self.change(ref, status="canceled")
+
+    def erase(self, ref: JobRef, *, blobs_may_follow: bool) -> None:
+        self._check()
+        del self.jobs[ref]
+        self.erased.add(ref)
+
+    def events(self, ref: JobRef) -> list[Event]:
+        self._check()
+        return list(self.happened.get(ref, ()))
+
+    def news(self, after: Mapping[JobRef, str]) -> Mapping[JobRef, list[Event] | None]:
+        self._check()
+        return {
+            ref: [one for one in self.events(ref) if _order(one.id) > _order(known)]
+            if ref in self.jobs
+            else None
+            for ref, known in after.items()
+        }
+
+    def happen(self, ref: JobRef, kind: str, **data: str) -> Event:
+        """Let something have happened to a job."""
+        past = self.happened.setdefault(ref, [])
+        past.append(Event(id=f"{len(past) + 1}-0", type=kind, at=NOW, data=data))
+        return past[-1]
+
     def _open(self, tenant: str) -> int:
         return sum(job.ref.tenant == tenant and not job.is_terminal for job in self.jobs.values())
 
@@ -84,6 +152,37 @@ class MemoryStore:
             raise StoreUnavailable(f"Redis cannot be used: {SECRET_ADDRESS}")
 
 
+def _order(event_id: str) -> list[int]:
+    return [int(part) for part in event_id.split("-")]
+
+
+class MemoryReservations:
+    """Reservations by tenant and key."""
+
+    def __init__(self, store: MemoryStore):
+        self._store = store
+        self.kept: dict[tuple[str, str], tuple[str, JobRef, bytes | None]] = {}
+
+    def reserve(self, ref: JobRef, *, key: str, fingerprint: str) -> Reservation | Answered:
+        known = self.kept.setdefault((ref.tenant, key), (fingerprint, ref, None))
+        if known[0] != fingerprint:
+            raise AnotherRequest
+        if known[1] in self._store.erased:
+            raise ErasedJob
+        if known[2] is not None:
+            return Answered(known[1], known[2])
+        if known[1] != ref:
+            raise StillCreating
+        return Reservation(key, ref, "call")
+
+    def keep(self, reservation: Reservation, answer: bytes) -> None:
+        place = (reservation.job.tenant, reservation.key)
+        self.kept[place] = (*self.kept[place][:2], answer)
+
+    def release(self, reservation: Reservation) -> None:
+        del self.kept[reservation.job.tenant, reservation.key]
+
+
 class MemoryBlobs:
     def __init__(self):
         self.kept: dict[str, bytes] = {}
@@ -91,6 +190,9 @@ class MemoryBlobs:
 
     def put(self, key: str, data: bytes) -> None:
         self.kept[key] = bytes(data)
+
+    def release(self, ref: JobRef, *, owner: JobRef) -> None:
+        self.erase(str(ref))
 
     def get(self, key: str) -> bytes:
         self.reads += 1

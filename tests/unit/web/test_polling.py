@@ -50,7 +50,12 @@ def test_a_queued_job_shows_what_is_known_and_null_for_the_rest(service, job_id)
 
 def test_links_are_only_to_what_exists(service, job_id):
     path = f"{URL}/{job_id}"
-    assert poll(service, job_id).get_json()["links"] == {"self": path, "image": f"{path}/image"}
+    assert poll(service, job_id).get_json()["links"] == {
+        "self": path,
+        "image": f"{path}/image",
+        "cancel": f"{path}/cancel",
+        "events": f"{path}/events",
+    }
     succeed(service, job_id)
     links = poll(service, job_id).get_json()["links"]
     assert set(links) == {"self", "image", "attributions", "segments"}
