@@ -97,7 +97,8 @@ class Blobs(ABC):
 
     def release(self, ref: JobRef, *, owner: JobRef) -> None:
         """Let one owner go, and erase what the job ``ref`` made if it was the last."""
-        answer = self._scripts.run("release_blobs", [self._keys.owners(ref)], [str(owner)])
+        keys = [self._keys.owners(ref), self._keys.unowned]
+        answer = self._scripts.run("release_blobs", keys, [str(owner), str(ref)])
         if answer[0] == b"unowned":
             self.erase(str(ref))
 

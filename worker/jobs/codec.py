@@ -22,6 +22,7 @@ from worker.jobs.job import (
     UploadedImage,
     Webhook,
 )
+from worker.jobs.sharing import without_costs
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def decode(ref: JobRef, record: Mapping[bytes, bytes]) -> Job:
         return float(record[name]) if record.get(name) else None
 
     error, result = record.get(b"error"), record.get(b"result")
-    return Job(
+    job = Job(
         ref=ref,
         status=cast("Status", record[b"status"].decode()),
         queue=cast("QueueName", record[b"queue"].decode()),
@@ -87,8 +88,10 @@ def decode(ref: JobRef, record: Mapping[bytes, bytes]) -> Job:
         ),
         result=json.loads(result) if result else None,
         error=known(Failure, json.loads(error)) if error else None,
+        computed_by=text(b"computed_by"),
         schema_version=int(record[b"schema_version"]),
     )
+    return job if job.computed_by is None else without_costs(job)
 
 
 def _request(members: dict[str, Any]) -> JobRequest:

@@ -188,7 +188,13 @@ WORKER_LOST = Failure(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One explanation job. Times are Unix seconds of the Redis clock."""
+    """One explanation job. Times are Unix seconds of the Redis clock.
+
+    Attributes
+    ----------
+    computed_by : str or None
+        Id of the job whose result and pictures this one shares, if it did not make its own.
+    """
 
     ref: JobRef
     status: Status
@@ -212,12 +218,18 @@ class Job:
     progress: Progress = field(default_factory=Progress)
     result: Mapping[str, Any] | None = None
     error: Failure | None = None
+    computed_by: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
     def is_terminal(self) -> bool:
         """Whether the job has ended. A job that has ended never changes again."""
         return self.status in TERMINAL
+
+    @property
+    def maker(self) -> JobRef:
+        """The job under which the artifacts are stored: this one, or the one that it shares."""
+        return JobRef(self.ref.tenant, self.computed_by or self.ref.id)
 
 
 def upload_key(ref: JobRef) -> str:

@@ -52,6 +52,18 @@ class Keys:
         """Hash: the request and the answer that a client's idempotency key stands for."""
         return f"{self.prefix}:{tenant}:idempotency:{digest}"
 
+    def work_leader(self, tenant: str, work: str) -> str:
+        """Id of the job that does a work which others may need as well (``lua/sharing.lua``)."""
+        return f"{self.prefix}:{tenant}:leader:{work}"
+
+    def work_followers(self, tenant: str, work: str) -> str:
+        """Sorted set: ids of the jobs that wait for a work to be done, by time of creation."""
+        return f"{self.prefix}:{tenant}:followers:{work}"
+
+    def work_results(self, tenant: str, work: str) -> str:
+        """Sorted set: ids of the jobs that have the result of a work, by when that is erased."""
+        return f"{self.prefix}:{tenant}:results:{work}"
+
     def open(self, tenant: str) -> str:
         """Sorted set: ids of the tenant's open jobs by time of creation."""
         return f"{self.prefix}:{tenant}:open"

@@ -22,7 +22,7 @@ _BATCH = 100
 _FIELDS = (
     "status", "queue", "request", "image", "created_at", "deadline_at", "retention_s",
     "started_at", "finished_at", "expires_at", "fence", "attempts", "cancel_requested",
-    "stage", "samples_done", "samples_limit", "error", "schema_version",
+    "stage", "samples_done", "samples_limit", "error", "computed_by", "schema_version",
 )  # fmt: skip
 
 

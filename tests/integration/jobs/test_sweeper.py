@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-import redis
 
 from tests.support.records import Bench
-from worker.jobs.blobs import Blobs, open_blobs
+from worker.jobs.blobs import Blobs
 from worker.jobs.errors import BlobMissing, ErasedJob, QueueUnavailable
 from worker.jobs.job import JobRef, QueueName, artifact_key, upload_key
 from worker.jobs.sweeper import DUTIES, Sweeper
@@ -32,11 +31,6 @@ class FakeQueue:
 @pytest.fixture
 def queue() -> FakeQueue:
     return FakeQueue()
-
-
-@pytest.fixture
-def blobs(client: redis.Redis) -> Blobs:
-    return open_blobs("redis:", client)
 
 
 @pytest.fixture

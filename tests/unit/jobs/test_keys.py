@@ -14,6 +14,9 @@ def test_no_key_of_one_tenant_is_a_key_of_another() -> None:
         assert ":acme:" in key(ours)
     for index in (KEYS.open, KEYS.jobs):
         assert index("acme") != index("umbrella")
+    for shared in (KEYS.work_leader, KEYS.work_followers, KEYS.work_results):
+        assert shared("acme", "ab") != shared("umbrella", "ab")
+        assert ":acme:" in shared("acme", "ab")
 
 
 def test_a_tenant_named_like_a_schedule_does_not_reach_it() -> None:

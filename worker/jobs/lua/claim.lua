@@ -22,6 +22,13 @@ if read('cancel_requested') == '1' then
   finish('canceled')
   return { 'canceled' }
 end
+local followed = followed_until()
+if followed then
+  -- What the job waits for is being done.
+  redis.call('HSET', JOB, 'publishes', 0)
+  look_again(followed)
+  return { 'held' }
+end
 if status == 'queued' and number('deadline_at') <= NOW then
   finish('expired')
   return { 'expired' }
@@ -36,6 +43,7 @@ if status == 'queued' and number('not_before') > NOW then
   return { 'not-before' }
 end
 
+leave_work()
 leave_queue()
 local attempts = redis.call('HINCRBY', JOB, 'attempts', 1)
 redis.call('HINCRBY', JOB, 'fence', 1)

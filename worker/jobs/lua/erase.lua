@@ -5,7 +5,9 @@ local TOMBSTONE, UNOWNED = KEYS[12], KEYS[13]
 local kept_s, blobs_may_follow = ARGV[3], ARGV[4] == '1'
 local existed = redis.call('EXISTS', JOB)
 if existed == 1 then
+  leave_work()
   leave_queue()
+  give_up_pictures(UNOWNED)
   -- A request that is repeated under its idempotency key is told that the job is gone.
   local reservation = read('idempotency')
   if reservation then

@@ -52,6 +52,21 @@ local function look_again(at)
   redis.call('ZADD', ATTENTION, stamp(at), REF)
 end
 
+-- Put a job back into the queue, to be published after so many seconds.
+local function queue_again(delay_s, waiting_for)
+  look_again(NOW + delay_s)
+  wait_in_queue(read('queue'), read('created_at'), read('deadline_at'))
+  redis.call('HSET', JOB,
+    'status', 'queued', 'not_before', stamp(NOW + delay_s), 'waiting_for', waiting_for,
+    'stage', 'queued', 'samples_done', 0, 'samples_limit', 0)
+  redis.call('HDEL', JOB, 'lease_until', 'claim', 'worker', 'published_at')
+  if number('attempts') == 0 then
+    -- It has not been worked on yet, so it has not started.
+    redis.call('HDEL', JOB, 'started_at')
+  end
+  event('queued', 'waiting_for', waiting_for)
+end
+
 -- At its memory limit Redis refuses a script at its first write if that needs memory, and lets it
 -- go on after a write that does not. What is said of a job in hands, and its end, must not be
 -- refused; this write changes nothing.
