@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from worker.explain.assessment import assess
 from worker.explain.baselines import baseline_image
@@ -29,6 +28,7 @@ from worker.explain.options import ExplanationOptions, TopClasses
 from worker.explain.perturb import Hiding
 from worker.explain.scoring import Scorer
 from worker.explain.segments import digest, segment
+from worker.explain.threads import one_thread
 
 __all__ = [
     "ClassExplanation",
@@ -107,7 +107,7 @@ def explain(
         on_progress=on_progress,
     )
     for evidence in clock.each("predict_s", looks):
-        with clock("fit_s"), _one_thread():
+        with clock("fit_s"), one_thread():
             assessment = assess(evidence, hiding, options)
         if assessment.is_settled:
             break
@@ -123,7 +123,7 @@ def explain(
             options,
             on_scored=lambda _: on_progress("fitting", used, options.samples),
         )
-    with clock("fit_s"), _one_thread():
+    with clock("fit_s"), one_thread():
         answers = write_up(assessment, explained, ends, areas, options)
     return Explanation(
         predictions=_predictions(ends.whole),
@@ -160,12 +160,6 @@ def _chosen(classes: TopClasses | Sequence[int], scores: Floats) -> tuple[int, .
 def _best(scores: Floats, count: int) -> NDArray[np.intp]:
     """Sort classes by score, the highest first, of equal ones the lower index first."""
     return np.argsort(-scores, kind="stable")[:count]
-
-
-def _one_thread() -> threadpool_limits:
-    # With several threads the order of additions, and so the last bits of the answer, would
-    # depend on the number of cores.
-    return threadpool_limits(limits=1, user_api="blas")
 
 
 class _Clock:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.explain.explanation import Floats
+from worker.explain.threads import one_thread
 
 Indices = NDArray[np.intp]
 
@@ -71,7 +72,8 @@ def bayesian_ridge(rows: Floats, scores: Floats, weights: Floats) -> Any:
         lambda_init=None,
         fit_intercept=True,
     )
-    return model.fit(rows, scores, sample_weight=weights)
+    with one_thread():  # The import may have loaded another BLAS.
+        return model.fit(rows, scores, sample_weight=weights)
 
 
 SELECTIONS: Mapping[str, Callable[[Floats, Floats, Floats, int | None], Indices]] = (

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -89,6 +91,21 @@ def test_the_same_request_gives_the_same_bits_whatever_the_batch_size(preset):
         for size in (7, 64)
     )
     same(one, other)
+
+
+@pytest.mark.parametrize("surrogate", ["bayesian-ridge", "lasso"])
+def test_the_first_job_of_a_process_gives_the_bits_of_the_second(surrogate):
+    # The first imports scikit-learn, and with it a BLAS with as many threads as there are cores.
+    code = (
+        "from tests.unit.explain.requests import explained, options\n"
+        "grid = {'method': 'grid', 'rows': 20, 'columns': 30}\n"
+        "chosen = options(segmentation=grid, samples=1200, stop_when_settled=False,\n"
+        f"                 surrogate='{surrogate}')\n"
+        "one, other = (explained(chosen).classes[0].attributions for _ in range(2))\n"
+        "print((one == other).all())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
 
 
 @pytest.mark.parametrize(("classes", "predictions"), [(2, 2), (5, 5), (1000, 5)])
