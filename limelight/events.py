@@ -11,6 +11,8 @@ from typing import Any
 from limelight.models import Job
 
 MEDIA_TYPE = "text/event-stream"
+# What an event on the way may change of a job.
+_TOLD = ("status", "attempts", "progress")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,9 +102,7 @@ def told(job: Job, event: ServerEvent) -> Job | None:
         return None
     if not isinstance(news, dict):
         return None
-    if "stage" in news and "progress" not in news:
-        news = {"progress": news}
-    known: dict[str, Any] = {name: news[name] for name in news if name in ("status", "progress")}
+    known: dict[str, Any] = {name: news[name] for name in _TOLD if name in news}
     if not known:
         return None
     is_whole = news.get("id") == job.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from http import HTTPStatus
 
 import httpx
 
@@ -96,7 +97,9 @@ def _subscription(core: Core, job: Job, parser: EventParser, until: float | None
 
 
 def _is_stream(head: httpx.Response) -> bool:
-    return head.is_success and head.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
+    kind = head.headers.get("Content-Type", "")
+    # 204 says that nothing will follow.
+    return head.status_code == HTTPStatus.OK and kind.startswith(MEDIA_TYPE)
 
 
 def _check_time(core: Core, job: Job, until: float | None) -> None:

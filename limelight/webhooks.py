@@ -69,7 +69,7 @@ def verify_webhook(
         If a secret is not one.
     """
     secrets = [secret] if isinstance(secret, str) else list(secret)
-    reasons = [_reason_to_reject(body, headers, _verifier(item)) for item in secrets]
+    reasons = [_reason_to_reject(body, headers, verifier(item)) for item in secrets]
     if not reasons:
         raise BadSettings("There is no secret to check callbacks with.")
     if all(reasons):
@@ -100,7 +100,8 @@ def read_webhook(body: bytes, headers: Mapping[str, str]) -> WebhookEvent:
         raise WebhookRejected("The body is not a callback of Limelight.") from error
 
 
-def _verifier(secret: str) -> Webhook:
+def verifier(secret: str) -> Webhook:
+    """Make what checks signatures; raises BadSettings for what is no secret."""
     try:
         return Webhook(secret.strip())
     except (ValueError, EmptyWebhookSecretError) as error:

@@ -16,6 +16,11 @@ from tests.unit.limelight.service import (
 
 HEARD = job("processing", links={"self": PATH, "events": f"{PATH}/events"})
 
+SAMPLING = (
+    '{"status": "processing", "attempts": 1, "at": "2026-01-02T03:04:06.000Z",'
+    ' "progress": {"stage": "sampling", "samples_done": 64, "samples_limit": 1000}}'
+)
+
 
 def event(text: str, number: int = 1) -> bytes:
     return f"id: {number}-0\nevent: progress\ndata: {text}\n\n".encode()
@@ -105,7 +110,7 @@ def test_a_job_with_an_event_stream_is_watched_by_it(make):
         told(HEARD),
         event_stream(
             b"retry: 2000\n\n: heartbeat\n\n",
-            event('{"stage": "sampling", "samples_done": 64, "samples_limit": 1000}'),
+            event(SAMPLING),
             event(as_json(job("succeeded")), 2),
         ),
     )
@@ -120,10 +125,9 @@ def test_a_job_with_an_event_stream_is_watched_by_it(make):
 
 
 def test_a_lost_stream_is_taken_up_after_its_last_event(make):
-    progress = '{"status": "processing", "progress": {"stage": "sampling", "samples_done": 1}}'
     bench = make(
         told(HEARD),
-        event_stream(b"retry: 250\n", event(progress, 7), b"data: {half", httpx.ReadError("reset")),
+        event_stream(b"retry: 250\n", event(SAMPLING, 7), b"data: {half", httpx.ReadError("reset")),
         event_stream(event(as_json(job("succeeded")), 8)),
     )
 
@@ -136,7 +140,11 @@ def test_a_lost_stream_is_taken_up_after_its_last_event(make):
 
 @pytest.mark.parametrize(
     "answer",
-    [lambda _: refusal(503, "unavailable"), lambda _: told({"not": "a stream"})],
+    [
+        lambda _: refusal(503, "unavailable"),
+        lambda _: told({"not": "a stream"}),
+        lambda _: httpx.Response(204, headers={"Content-Type": "text/event-stream"}),
+    ],
 )
 def test_without_a_stream_it_polls(make, answer):
     bench = make(told(HEARD), answer, told(job("succeeded")))
@@ -170,7 +178,7 @@ def test_a_stream_is_watched_no_longer_than_was_asked_for(make):
 
 
 def test_leaving_early_gives_the_connection_back(make):
-    stream = Stream(event('{"stage": "sampling"}'), event('{"stage": "fitting"}'))
+    stream = Stream(event(SAMPLING), event(SAMPLING, 2))
     head = {"Content-Type": "text/event-stream"}
     bench = make(told(HEARD), httpx.Response(200, headers=head, stream=stream))
 
