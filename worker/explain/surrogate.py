@@ -26,7 +26,6 @@ from worker.explain.options import (
     Ridge,
 )
 from worker.explain.selection import SELECTIONS, bayesian_ridge
-from worker.explain.threads import one_thread
 
 Indices = NDArray[np.intp]
 
@@ -202,12 +201,9 @@ def _lasso(rows: Floats, scores: Floats, weights: Floats, options: Lasso) -> Sol
     models = [
         Model(
             alpha=options.alpha, fit_intercept=True, max_iter=10_000, tol=1e-6, selection="cyclic"
-        )
-        for _ in scores.T
+        ).fit(rows, column, sample_weight=weights)
+        for column in scores.T
     ]
-    with one_thread():  # The import may have loaded another BLAS.
-        for model, column in zip(models, scores.T, strict=True):
-            model.fit(rows, column, sample_weight=weights)
     return Solution(
         coefficients=np.stack([model.coef_ for model in models], axis=1),
         intercepts=np.array([model.intercept_ for model in models]),
