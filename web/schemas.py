@@ -19,7 +19,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from web.errors import FieldError, InvalidRequest, pointer_to
-from worker.explain.options import MAX_EXPLAINED_CLASSES, TopClasses
+from worker.explain.options import (
+    MAX_EXPLAINED_CLASSES,
+    ExplanationOptions,
+    Picture,
+    Style,
+    TopClasses,
+)
 from worker.explain.presets import PRESETS, STYLES
 from worker.jobs.job import QueueName
 
@@ -47,7 +53,15 @@ def _is_overlay(value: Any) -> Any:
     return value
 
 
-Class = Annotated[int | str, BeforeValidator(_is_class)]
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+# What is checked elsewhere is told to the schema by ``json_schema_input_type``.
+Class = Annotated[
+    int | str,
+    BeforeValidator(_is_class, json_schema_input_type=Annotated[int, Field(ge=0, lt=2**31)] | str),
+]
 Classes = Annotated[
     Annotated[TopClasses, Tag("object")]
     | Annotated[
@@ -59,7 +73,15 @@ Classes = Annotated[
         lambda value: "list" if isinstance(value, list | tuple) else "object",
     ),
 ]
-Overlay = Annotated[str | dict[str, Any], BeforeValidator(_is_overlay)]
+Overlay = Annotated[
+    str | dict[str, Any], BeforeValidator(_is_overlay, json_schema_input_type=Style | Picture)
+]
+OptionsOverPreset = Annotated[
+    dict[str, Any], BeforeValidator(_as_it_is, json_schema_input_type=ExplanationOptions)
+]
+Preset = Annotated[
+    str, AfterValidator(_known_preset), Field(json_schema_extra={"enum": list(PRESETS)})
+]
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, Field(max_length=500)]
 
@@ -76,28 +98,53 @@ class JobFields(RequestModel):
     ``options`` and ``overlays`` are laid over the preset and checked there.
     """
 
-    model: str | None = None
-    version: int | None = Field(None, ge=1, le=2**63 - 1)
-    classes: Classes = Field(default_factory=TopClasses)
-    preset: Annotated[str, AfterValidator(_known_preset)] = "default"
-    options: dict[str, Any] = Field(default_factory=dict)
-    overlays: list[Overlay] | None = Field(None, max_length=len(STYLES))
-    queue: QueueName = "interactive"
-    retention_s: int | None = Field(None, ge=MIN_RETENTION_S)
-    metadata: dict[MetadataKey, MetadataValue] = Field(default_factory=dict, max_length=20)
+    model: str | None = Field(
+        None,
+        description="A configured model; if null the only one, or the operator's default.",
+    )
+    version: int | None = Field(
+        None,
+        ge=1,
+        le=2**63 - 1,
+        description="A servable version; if null the one that is served when the job starts.",
+    )
+    classes: Classes = Field(
+        default_factory=TopClasses,
+        description="Those with the highest scores, or a list of class indices or names.",
+    )
+    preset: Preset = Field("default", description="What the options and overlays start from.")
+    options: OptionsOverPreset = Field(
+        default_factory=dict, description="Options of the explanation, over those of the preset."
+    )
+    overlays: list[Overlay] | None = Field(
+        None,
+        max_length=len(STYLES),
+        description="Pictures to draw, each a style or an object; if null those of the preset.",
+    )
+    queue: QueueName = Field("interactive", description="`bulk` waits behind `interactive`.")
+    retention_s: int | None = Field(
+        None,
+        ge=MIN_RETENTION_S,
+        description="Seconds that the job is kept after its end; the operator sets the longest.",
+    )
+    metadata: dict[MetadataKey, MetadataValue] = Field(
+        default_factory=dict, max_length=20, description="Your own; it comes back with the job."
+    )
 
 
 class Base64Data(RequestModel):
     """A file inside a JSON document."""
 
-    base64: str
+    base64: str = Field(description="The file's bytes, in base64 without line breaks.")
 
 
 class JsonBody(JobFields):
     """A job request as one JSON document."""
 
-    image: Base64Data
-    segments: Base64Data | None = None
+    image: Base64Data = Field(description="A PNG, JPEG or WebP file.")
+    segments: Base64Data | None = Field(
+        None, description="A label map of the image's size, for the segmentation `custom`."
+    )
 
 
 def validate(model: type[M], document: Any, *, text: bool = False) -> M:
