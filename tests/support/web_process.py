@@ -33,12 +33,12 @@ def start(environment: Mapping[str, str], *, output: int | IO[str]) -> subproces
 
 
 @contextmanager
-def running(redis_url: str, log: Path, **settings: str) -> Iterator[str]:
+def running(redis_url: str, log: Path, *, host: str = LOOPBACK, **settings: str) -> Iterator[str]:
     """Run the server until the block ends; its base URL. What it says goes to ``log``."""
     url = f"http://{LOOPBACK}:{(port := free_port())}"
     environment = {
         "LIMELIGHT_REDIS_URL": redis_url,
-        "LIMELIGHT_BIND": f"{LOOPBACK}:{port}",
+        "LIMELIGHT_BIND": f"{host}:{port}",
         "LIMELIGHT_WEB_WORKERS": "1",
         **{f"LIMELIGHT_{name.upper()}": value for name, value in settings.items()},
     }
