@@ -26,6 +26,7 @@ from worker.images.errors import BadLabelMap, InvalidImage, TooManyPixels
 from worker.images.modes import to_labels, to_rgb
 
 _EXIF_ORIENTATION: Final = 0x0112
+_UPRIGHT: Final = 1
 _TRANSPOSE: Final[Mapping[int, Image.Transpose]] = MappingProxyType(
     {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -144,8 +145,22 @@ def _load(image: ImageFile.ImageFile, data: bytes, file_format: str) -> int:
     if file_format == PNG:
         check_png_chunks(data)
     image.load()
-    orientation: int = image.getexif().get(_EXIF_ORIENTATION, 1)
-    return orientation
+    return _orientation(image)
+
+
+def _orientation(image: ImageFile.ImageFile) -> int:
+    """Return the EXIF orientation, or upright where the EXIF block cannot be read.
+
+    By now all pixels have been decoded, so a block that is damaged tells of the program that wrote
+    it and not of the picture. Browsers, too, show such a picture as it is stored.
+    """
+    try:
+        found = image.getexif().get(_EXIF_ORIENTATION)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 -- as in ``decoder_errors``, it may be of any kind.
+        return _UPRIGHT
+    return found if isinstance(found, int) else _UPRIGHT
 
 
 def _digest(data: bytes) -> str:

@@ -198,16 +198,6 @@ def test_the_transparent_colour_of_16_bits_makes_no_other_pixel_transparent():
     assert decoded.image.getpixel((2, 2)) == (1, 1, 1)
 
 
-@pytest.mark.filterwarnings("default::UserWarning")  # Pillow tells of such tags by a warning.
-def test_a_photograph_with_a_broken_exif_tag_is_still_turned_upright():
-    orientation = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
-    out_of_bounds = struct.pack(">HHII", 0x010F, 2, 500, 60_000)
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\2" + out_of_bounds + orientation + b"\0\0\0\0"
-    with pytest.warns(UserWarning, match="EXIF|Tag data"):
-        decoded = decode(encoded(gradient(), "JPEG", exif=exif))
-    assert (decoded.width, decoded.height) == SIZE[::-1]
-
-
 def test_a_jpeg_with_a_second_picture_behind_it_is_a_still_photograph():
     data = encoded(gradient(), "MPO", save_all=True, append_images=[Image.new("RGB", SIZE)])
     red, _, _ = decode(data).image.getpixel((40, 4))
