@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,9 +33,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 POLL_S = 0.25
 PAUSE_S = 0.02
 # Deliveries that are looked at in one round.
-BATCH = 500
-# How long a delivery of a slow host is put off when the host has no slot.
-PUT_OFF_S = 5.0
+BATCH = 1000
+# If there are more, those that find no slot are put off, so that they do not hide the others in
+# the next rounds; of a host that answers some stay, and follow as soon as a slot is free.
+PUT_OFF_S = {"prompt": 1.0, "stranger": 1.0, "slow": 5.0}
+STAY = 25
 STORE_AWAY_S = 1.0
 
 
@@ -93,8 +96,10 @@ class Dispatcher:
 
     def _start_due(self, pool: ThreadPoolExecutor) -> None:
         """Start a try of each delivery that is due and finds a slot."""
-        later: list[Member] = []
-        for member, url in self.outbox.due(limit=BATCH):
+        put_off: dict[float, list[Member]] = {delay_s: [] for delay_s in PUT_OFF_S.values()}
+        waiting: Counter[str] = Counter()
+        due = self.outbox.due(limit=BATCH)
+        for member, url in due:
             if url is None:
                 # Taking it drops it from the schedule.
                 self.outbox.take(member, lease_s=self.lease_s)
@@ -106,9 +111,13 @@ class Dispatcher:
                 break
             if admission == "admitted":
                 self._start(pool, member, host)
-            elif admission == "later":
-                later.append(member)
-        self.outbox.put_off(later, delay_s=PUT_OFF_S)
+                continue
+            waiting[host] += 1
+            if admission != "prompt" or waiting[host] > STAY:
+                put_off[PUT_OFF_S[admission]].append(member)
+        if len(due) == BATCH:
+            for delay_s, members in put_off.items():
+                self.outbox.put_off(members, delay_s=delay_s)
 
     def _start(self, pool: ThreadPoolExecutor, member: Member, host: str) -> None:
         parcel = None

@@ -6,25 +6,27 @@ import threading
 from collections import Counter, OrderedDict
 from typing import Literal
 
-# How many hosts are remembered as slow; the longest known are forgotten first.
+# How many hosts are remembered; what was learnt longest ago is forgotten first.
 REMEMBERED = 10_000
 
-# "wait": this one has to, look at the next. "later": it is a slow host's, come back in a while.
-Admission = Literal["admitted", "wait", "later", "full"]
+# Why there is no slot: none is left, or none for this host, which is of this kind.
+Admission = Literal["admitted", "full", "prompt", "stranger", "slow"]
 
 
 class Slots:
-    """Counts tries that run. A host that let one time out is slow until it answers in time.
+    """Counts tries that run, and remembers which hosts answer.
 
-    A slow host gets one try at a time, and all slow hosts together half of the slots at most:
-    however many of them there are, the rest stays for those that answer.
+    A host is ``prompt`` if it answered in time when it was last tried, ``slow`` if not, and a
+    ``stranger`` before. Only prompt hosts get more than one slot. Slow hosts share half of the
+    slots, and with strangers three quarters: the last quarter waits for hosts that answer, however
+    many there are that do not.
 
     Parameters
     ----------
     total : int
         Tries at a time.
     per_host : int
-        Tries at a time at one host.
+        Tries at a time at one prompt host.
     """
 
     def __init__(self, *, total: int, per_host: int) -> None:
@@ -32,18 +34,19 @@ class Slots:
         self._per_host = per_host
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
-        self._slow: OrderedDict[str, None] = OrderedDict()
+        self._prompt: OrderedDict[str, bool] = OrderedDict()
 
     def admit(self, host: str) -> Admission:
         """Take a slot for a try at this host, or say why there is none."""
         with self._lock:
             if self._running.total() >= self._total:
                 return "full"
-            if host in self._slow:
-                if self._running[host] or self._slow_running() >= self._total // 2:
-                    return "later"
-            elif self._running[host] >= self._per_host:
-                return "wait"
+            prompt = self._prompt.get(host)
+            if prompt:
+                if self._running[host] >= self._per_host:
+                    return "prompt"
+            elif self._running[host] or not self._has_room_for_others(slow=prompt is False):
+                return "stranger" if prompt is None else "slow"
             self._running[host] += 1
             return "admitted"
 
@@ -51,15 +54,19 @@ class Slots:
         """Give the slot back; ``timed_out`` is None if no try was made."""
         with self._lock:
             self._running[host] -= 1
-            # A counter keeps zeros, and there is no end of hosts.
-            self._running += Counter()
-            if timed_out:
-                self._slow[host] = None
-                self._slow.move_to_end(host)
-                if len(self._slow) > REMEMBERED:
-                    self._slow.popitem(last=False)
-            elif timed_out is not None:
-                self._slow.pop(host, None)
+            if not self._running[host]:
+                del self._running[host]
+            if timed_out is not None:
+                self._prompt[host] = not timed_out
+                self._prompt.move_to_end(host)
+                if len(self._prompt) > REMEMBERED:
+                    self._prompt.popitem(last=False)
 
-    def _slow_running(self) -> int:
-        return sum(count for host, count in self._running.items() if host in self._slow)
+    def _has_room_for_others(self, *, slow: bool) -> bool:
+        """Whether hosts that are not prompt may have one more slot."""
+        kinds: Counter[bool | None] = Counter()
+        for host, count in self._running.items():
+            kinds[self._prompt.get(host)] += count
+        if slow and kinds[False] >= self._total // 2:
+            return False
+        return kinds[False] + kinds[None] < self._total - self._total // 4

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.hostile_urls import HOSTILE_URLS
+from tests.support.hostile_urls import HOSTILE_URLS, INTERNAL_ADDRESSES
 from worker.webhooks.addresses import (
     AddressRefused,
     BadWebhookUrl,
@@ -16,47 +16,6 @@ from worker.webhooks.addresses import (
 
 STRICT = Policy()
 EXAMPLE = Target(scheme="https", host="example.org", port=443, path="/")
-
-INTERNAL_ADDRESSES = (
-    "0.0.0.0",  # noqa: S104 -- refused, not bound
-    "10.1.2.3",
-    "100.64.0.1",
-    "127.0.0.1",
-    "127.8.8.8",
-    "168.63.129.16",
-    "169.254.169.254",
-    "172.31.255.255",
-    "192.0.0.192",
-    "192.88.99.1",
-    "192.168.0.1",
-    "198.19.0.1",
-    "224.0.0.251",
-    "255.255.255.255",
-    "::",
-    "::1",
-    "::7f00:1",
-    "::ffff:127.0.0.1",
-    "::ffff:8.8.8.8",
-    "::ffff:0:7f00:1",
-    "64:ff9b::7f00:1",
-    "64:ff9b::808:808",
-    "64:ff9b:1::1",
-    "100::1",
-    "2001::1",
-    "2001:20::1",
-    "2001:db8::1",
-    "2002:7f00:1::1",
-    "2606:4700:0:0:0:5efe:7f00:1",
-    "2606:4700:0:0:200:5efe:a00:1",
-    "3fff::1",
-    "5f00::1",
-    "fc00::1",
-    "fd00:ec2::254",
-    "fe80::1",
-    "fe80::1%eth0",
-    "fec0::1",
-    "ff02::1",
-)
 
 
 @pytest.mark.parametrize("url", HOSTILE_URLS, ids=lambda url: repr(url)[:50])
