@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from collections.abc import Callable
 
 import structlog
 from flask import Flask
@@ -18,6 +19,7 @@ from web.settings import Address, WebSettings
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
 from worker.jobs.connection import connect
+from worker.jobs.errors import StoreUnavailable
 from worker.jobs.idempotency import Idempotency
 from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
@@ -35,13 +37,13 @@ def main() -> int:
     """Serve until stopped; return an exit code."""
     try:
         settings, store_settings = read_settings()
+        configure_logging(settings.log_level)
         tenants = load_tenants(store_settings.tenants_file)
-        check_exposure(settings)
+        check_exposure(settings, any_key=lambda: _any_key(store_settings))
         check_port(settings.address)
     except (CannotStart, TenantsError) as error:
         print(f"limelight-web: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    configure_logging(settings.log_level)
     # Both addresses of the store may hold a password.
     store = store_settings.model_dump(mode="json", exclude={"redis_url", "blob_url"})
     _log.info("starting", settings=settings.model_dump(mode="json"), store=store)
@@ -67,15 +69,35 @@ def read_settings() -> tuple[WebSettings, StoreSettings]:
         raise CannotStart(f"a setting cannot be used. {problems}.") from error
 
 
-def check_exposure(settings: WebSettings) -> None:
-    """Refuse to listen beyond this machine where anybody could use the service."""
-    if settings.address.is_loopback or settings.allow_anonymous:
+def check_exposure(settings: WebSettings, *, any_key: Callable[[], bool]) -> None:
+    """Refuse to listen beyond this machine where nobody could use the service, or anybody.
+
+    If it cannot be found out whether there are keys, the service starts: it lets nobody in before
+    it has seen one.
+
+    Raises
+    ------
+    CannotStart
+    """
+    if settings.admits_anonymous:
+        return
+    try:
+        if any_key():
+            return
+    except StoreUnavailable as error:
+        _log.warning("cannot see yet whether there are API keys", error=str(error))
         return
     raise CannotStart(
-        f"{settings.bind} can be reached from other machines, and no API keys are configured. "
-        "Listen on 127.0.0.1 (LIMELIGHT_BIND), or set LIMELIGHT_ALLOW_ANONYMOUS=true if "
-        "everybody who can connect may use it."
+        f"{settings.bind} can be reached from other machines, and there are no API keys. Make one "
+        "with: limelight keys create. Or listen on 127.0.0.1 (LIMELIGHT_BIND), or set "
+        "LIMELIGHT_ALLOW_ANONYMOUS=true if everybody who can connect may use it."
     )
+
+
+def _any_key(settings: StoreSettings) -> bool:
+    # A connection of its own, closed before the processes that serve are forked.
+    with connect(settings) as redis:
+        return KeyStore(redis).any()
 
 
 def check_port(address: Address) -> None:

@@ -118,7 +118,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _tables(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     tables = document.get("tenants", {})
-    yield from tables.items() if isinstance(tables, dict) else [("?", tables)]
+    # A value in the place of the tables is told like one in the place of a single table.
+    yield from tables.items() if isinstance(tables, dict) else [("name", tables)]
 
 
 def _settings(table: Any) -> tuple[TenantSettings, list[str]]:

@@ -57,7 +57,7 @@ def make_service(monkeypatch):
     for name in ("DEFAULT_MODEL", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
         monkeypatch.delenv(f"LIMELIGHT_{name}", raising=False)
 
-    def make(models=None, *, tenants=None, **settings):
+    def make(models=None, *, tenants=None, limiter_redis=None, **settings):
         store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
         keys = MemoryKeys()
         catalogue = FixedCatalogue(
@@ -72,7 +72,7 @@ def make_service(monkeypatch):
             keys=keys,
             reservations=MemoryReservations(store),
             tenants=tenants or Tenants(),
-            limiter_redis=None,
+            limiter_redis=limiter_redis,
             retention_s=3_600,
         )
         return Service(app.test_client(), store, blobs, queue, catalogue, keys)

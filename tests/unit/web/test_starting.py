@@ -9,18 +9,31 @@ import pytest
 
 from web.main import CannotStart, check_exposure, main, read_settings
 from web.settings import WebSettings
+from worker.jobs.errors import StoreUnavailable
+
+
+def unasked():
+    raise AssertionError("it does not matter whether there are keys")
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:8000", "[::]:8000", "192.168.1.5:80", "example.org:80"])
 def test_it_refuses_to_listen_beyond_this_machine_without_keys(bind):
-    with pytest.raises(CannotStart, match="LIMELIGHT_ALLOW_ANONYMOUS"):
-        check_exposure(WebSettings(bind=bind))
-    check_exposure(WebSettings(bind=bind, allow_anonymous=True))
+    with pytest.raises(CannotStart, match=r"limelight keys create.*LIMELIGHT_ALLOW_ANONYMOUS"):
+        check_exposure(WebSettings(bind=bind), any_key=lambda: False)
+    check_exposure(WebSettings(bind=bind), any_key=lambda: True)
+    check_exposure(WebSettings(bind=bind, allow_anonymous=True), any_key=unasked)
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "127.9.9.9:1"])
 def test_it_listens_on_loopback_without_keys(bind):
-    check_exposure(WebSettings(bind=bind))
+    check_exposure(WebSettings(bind=bind), any_key=unasked)
+
+
+def test_it_starts_while_redis_is_away_because_nobody_gets_in_without_a_key_anyhow():
+    def away():
+        raise StoreUnavailable("redis://user:hunter2@10.1.2.3")
+
+    check_exposure(WebSettings(bind="0.0.0.0:8000"), any_key=away)
 
 
 @pytest.mark.parametrize("bind", ["8000", ":8000", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:99999"])
