@@ -46,14 +46,23 @@ class Follower:
     _pending: bytearray = field(default_factory=bytearray)
 
     def prepare(self) -> None:
-        """Make the socket fit for one thread that serves many."""
+        """Make the socket fit for one thread that serves many.
+
+        Raises
+        ------
+        Gone
+        """
         self.connection.setblocking(False)
-        if self.connection.family in (socket.AF_INET, socket.AF_INET6):
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):
-                self.connection.setsockopt(
-                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS
-                )
+        if self.connection.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        options = {socket.TCP_NODELAY: 1}
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            options[socket.TCP_USER_TIMEOUT] = _USER_TIMEOUT_MS
+        try:
+            for option, value in options.items():
+                self.connection.setsockopt(socket.IPPROTO_TCP, option, value)
+        except OSError as error:
+            raise Gone from error
 
     @property
     def is_behind(self) -> bool:

@@ -94,6 +94,7 @@ class Streams:
         self._clock = clock
         self._arrivals: deque[Follower] = deque()
         self._followers: set[Follower] = set()
+        self._open = 0
         self._asked_at = float("-inf")
         self._lock = threading.Lock()
         self._stopping = False
@@ -105,7 +106,7 @@ class Streams:
     @property
     def is_full(self) -> bool:
         """Whether there are as many followers as there may be."""
-        return len(self._followers) + len(self._arrivals) >= self._most
+        return self._open >= self._most
 
     def add(
         self, connection: socket.socket, *, ref: JobRef, after: sse.EventId, chunked: bool
@@ -122,33 +123,44 @@ class Streams:
             Whether the answer goes in chunks.
         """
         now = self._clock()
-        self._arrivals.append(
-            Follower(
-                connection=connection,
-                ref=ref,
-                after=after,
-                chunked=chunked,
-                opened_at=now,
-                wrote_at=now,
-            )
+        follower = Follower(
+            connection=connection,
+            ref=ref,
+            after=after,
+            chunked=chunked,
+            opened_at=now,
+            wrote_at=now,
         )
         with self._lock:
+            if self._stopping:
+                connection.close()
+                return
+            self._open += 1
+            self._arrivals.append(follower)
             if self._thread is None:
-                # Not before there is a listener: neither threads nor selectors outlive a fork.
-                self._wake, self._woken = socket.socketpair()
-                self._selector = selectors.DefaultSelector()
-                self._wake.setblocking(False)
-                self._woken.setblocking(False)
-                self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
-                self._thread.start()
-        self._rouse()
+                self._start()
+            self._rouse()
 
     def close(self) -> None:
         """End all streams as a whole answer ends, so that clients connect elsewhere and go on."""
-        self._stopping = True
-        if self._thread is not None:
+        with self._lock:
+            if self._stopping:
+                return
+            self._stopping = True
+            if self._thread is None:
+                return
             self._rouse()
-            self._thread.join(timeout=_STOP_S)
+        self._thread.join(timeout=_STOP_S)
+
+    def _start(self) -> None:
+        # Not before there is a listener: neither threads nor selectors outlive a fork.
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
+        self._thread.start()
 
     def _rouse(self) -> None:
         # A byte that is still unread rouses as well as another.
@@ -158,7 +170,6 @@ class Streams:
     # --- everything below runs in the thread ------------------------------------------------------
 
     def _run(self) -> None:
-        self._selector.register(self._woken, selectors.EVENT_READ)
         while not self._stopping:
             try:
                 self._turn()
@@ -190,13 +201,9 @@ class Streams:
     def _welcome(self) -> None:
         while self._arrivals:
             follower = self._arrivals.popleft()
-            try:
-                follower.prepare()
-            except OSError:
-                follower.connection.close()
-                continue
             self._followers.add(follower)
             self._selector.register(follower.connection, selectors.EVENT_READ, follower)
+            self._attempt(follower, follower.prepare)
 
     def _listen(self, timeout_s: float | None) -> None:
         for key, ready in self._selector.select(timeout_s):
@@ -286,3 +293,5 @@ class Streams:
             self._followers.discard(follower)
             self._selector.unregister(follower.connection)
             follower.connection.close()
+            with self._lock:
+                self._open -= 1
