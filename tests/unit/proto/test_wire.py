@@ -41,7 +41,7 @@ def messages() -> dict[str, type[Message]]:
 def theirs() -> dict[str, type[Message]]:
     from deploy.demo.tensorflow_start import start_tensorflow  # noqa: PLC0415
 
-    start_tensorflow(threads=1)
+    start_tensorflow()
     from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2  # noqa: PLC0415
     from tensorflow.core.protobuf import meta_graph_pb2  # noqa: PLC0415
     from tensorflow_serving.apis import (  # noqa: PLC0415
