@@ -30,13 +30,24 @@ def publish(redis_url):
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory):
+def kept(tmp_path_factory):
+    """A client of the Redis that ``web`` works with."""
+    with (
+        private_redis(tmp_path_factory.mktemp("redis")) as server,
+        redis.Redis.from_url(server.url) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory, kept):
     """A client of a web process with one model in its catalogue, over a Redis of its own."""
-    directory = tmp_path_factory.mktemp("web")
-    with private_redis(directory / "redis") as server:
-        publish(server.url)
-        with (
-            running(server.url, directory / "web.log", max_upload_bytes=str(LIMIT)) as url,
-            httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
-        ):
-            yield client
+    address = kept.connection_pool.connection_kwargs
+    redis_url = f"redis://{address['host']}:{address['port']}/0"
+    publish(redis_url)
+    log = tmp_path_factory.mktemp("web") / "web.log"
+    with (
+        running(redis_url, log, max_upload_bytes=str(LIMIT)) as url,
+        httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
+    ):
+        yield client

@@ -15,9 +15,9 @@ import redis
 from deploy.demo.redis_server import LOOPBACK
 from tests.integration.web.conftest import LIMIT, publish
 from tests.support import pictures
-from tests.support.bad_input import ALL
+from tests.support.bad_input import ALL, ODD_IMAGES
 from tests.support.private_redis import private_redis
-from tests.support.requests import MULTIPART, form
+from tests.support.requests import MULTIPART, form, image_part, multipart
 from tests.support.web_process import running, start
 
 pytestmark = pytest.mark.integration
@@ -38,8 +38,15 @@ def read_all(connection):
     return int(head.split()[1]), head.decode().lower(), body
 
 
+def jobs_and_blobs(kept):
+    """What requests leave behind: records, bytes and messages. Their count is no part of it."""
+    names = {name for name in kept.scan_iter("limelight:*") if b":limits:" not in name}
+    return {*names, *kept.lrange("interactive", 0, -1)}
+
+
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
-def test_bad_input_gets_its_problem(web, case):
+def test_bad_input_gets_its_problem_and_leaves_nothing_behind(web, kept, case):
+    before = jobs_and_blobs(kept)
     headers = dict(case.headers)
     if case.content_type is not None:
         headers["Content-Type"] = case.content_type
@@ -50,7 +57,20 @@ def test_bad_input_gets_its_problem(web, case):
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (case.status, f"/problems/{case.slug}"), problem
+    assert problem["status"] == case.status
     assert case.says in json.dumps(problem, ensure_ascii=False)
+    if case.pointer is not None:
+        assert case.pointer in [item["pointer"] for item in problem["errors"]]
+    assert jobs_and_blobs(kept) == before
+
+
+@pytest.mark.parametrize("image", ODD_IMAGES, ids=lambda image: image.name)
+def test_an_odd_image_is_accepted_in_its_own_size(web, image):
+    body = multipart(image_part(image.data, image.filename))
+    answer = web.post(URL, content=body, headers={"Content-Type": MULTIPART})
+    assert answer.status_code == 202, answer.json()
+    shown = answer.json()["image"]
+    assert (shown["width"], shown["height"]) == image.size
 
 
 def test_a_job_is_accepted_recorded_and_shown(web):
@@ -80,7 +100,8 @@ def test_a_body_over_the_limit_is_refused_and_the_answer_arrives(web, chunked):
 
 
 @pytest.mark.parametrize("content_type", [MULTIPART, "application/json"])
-def test_a_body_that_is_cut_short_makes_no_job(web, content_type):
+def test_a_body_that_is_cut_short_makes_no_job(web, kept, content_type):
+    before = jobs_and_blobs(kept)
     body = form(PNG)
     head = (
         f"POST {URL} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
@@ -92,6 +113,7 @@ def test_a_body_that_is_cut_short_makes_no_job(web, content_type):
         status, head, _ = read_all(connection)
     assert status == 400
     assert "application/problem+json" in head
+    assert jobs_and_blobs(kept) == before
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ DOCUMENTS = [
     ),
     of_json("NaN", '"options": {"kernel_width": NaN}', "/options/kernel_width"),
     of_json("Infinity", '"options": {"kernel_width": Infinity}', "/options/kernel_width"),
+    of_json("-Infinity", '"options": {"kernel_width": -Infinity}', "/options/kernel_width"),
     of_json(
         "a number beyond doubles", '"options": {"kernel_width": 1e999}', "/options/kernel_width"
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.support import pictures
 from tests.support.bad_input.case import PNG, BadInput, of_form
-from tests.support.requests import JSON, document, form
+from tests.support.requests import JSON, document, form, image_part, multipart
 
 
 def of_image(name, data, status, slug):
@@ -44,11 +44,18 @@ SEGMENTS = [
 
 _TIFF = b"II*\0" + struct.pack("<I", 8) + b"\0" * 64
 _HALF_PNG = PNG[: len(PNG) // 2]
+_WEBP = pictures.encoded(pictures.photograph(), "WEBP")
 _MUTATED_PNG = PNG[:60] + bytes([PNG[60] ^ 255]) + PNG[61:]
 
 IMAGES = [
     of_image("empty image", b"", 422, "invalid-image"),
     of_image("text", b"I am a cat", 415, "unsupported-image"),
+    of_form(
+        "text named .png",
+        multipart(image_part(b"I am a cat", "cat.png")),
+        status=415,
+        slug="unsupported-image",
+    ),
     of_image("SVG", b'<svg xmlns="http://www.w3.org/2000/svg"/>', 415, "unsupported-image"),
     of_image("PDF", b"%PDF-1.7\n", 415, "unsupported-image"),
     of_image("PSD", b"8BPS\0\1" + b"\0" * 60, 415, "unsupported-image"),
@@ -58,7 +65,11 @@ IMAGES = [
     of_image("animated WebP", pictures.animated("WEBP"), 422, "invalid-image"),
     of_image("truncated PNG", _HALF_PNG, 422, "invalid-image"),
     of_image("truncated JPEG", pictures.jpeg()[:400], 422, "invalid-image"),
+    of_image("truncated WebP", _WEBP[: len(_WEBP) // 2], 422, "invalid-image"),
+    of_image("PNG without its end", PNG[:-12], 422, "invalid-image"),
+    of_image("signature alone", PNG[:8], 422, "invalid-image"),
     of_image("mutated PNG", _MUTATED_PNG, 422, "invalid-image"),
+    of_image("mutated WebP", _WEBP[:12] + b"VP8?" + _WEBP[16:], 422, "invalid-image"),
     of_image("50,000 × 50,000 header", pictures.announcing(50_000, 50_000), 413, "too-many-pixels"),
     of_image("100,000 × 1", pictures.announcing(100_000, 1), 422, "invalid-image"),
     of_image("1 × 1", pictures.announcing(1, 1), 422, "invalid-image"),
