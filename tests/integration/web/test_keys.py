@@ -259,3 +259,40 @@ def test_a_refused_job_leaves_nothing_in_redis(server, client, tmp_path):
         assert answer.json()["type"] == "/problems/queue-full"
     assert set(client.scan_iter("limelight:default:*")) == before
     assert client.zcard("limelight::unowned") == 0
+
+
+def test_over_http_another_tenants_job_is_byte_for_byte_one_that_never_was(
+    server, client, store, tmp_path
+):
+    publish(server.url)
+    unknown = "exp_" + "0" * 32
+    owner, _ = store.create(tenant="acme", scopes=BOTH, expires_in_s=None)
+    stranger, _ = store.create(tenant="stranger", scopes=BOTH, expires_in_s=None)
+    asked = [
+        ("GET", ""),
+        ("GET", "/image"),
+        ("GET", "/overlays/1/signed.png"),
+        ("GET", "/attributions.json"),
+        ("GET", "/segments.png"),
+        ("GET", "/events"),
+        ("POST", "/cancel"),
+        ("POST", "/share"),
+        ("DELETE", ""),
+    ]
+    with (
+        running(server.url, tmp_path / "web.log") as url,
+        httpx.Client(base_url=url, trust_env=False, timeout=20) as web,
+    ):
+        made = web.post(URL, files={"image": PNG}, headers=bearer(owner)).json()["id"]
+        for method, rest in asked:
+            hidden, missing = (
+                web.request(method, f"{URL}/{job_id}{rest}", headers=bearer(stranger))
+                for job_id in (made, unknown)
+            )
+            assert hidden.status_code == missing.status_code == 404, (method, rest)
+            assert hidden.content.replace(made.encode(), unknown.encode()) == missing.content
+        assert web.get(URL, headers=bearer(stranger)).text.count("exp_") == 0
+        shown = web.get(f"{URL}/{made}", headers=bearer(owner))
+        assert shown.json()["status"] == "queued"
+        link = web.post(f"{URL}/{made}/share", headers=bearer(owner)).json()["url"]
+        assert web.get(link).json()["id"] == made
