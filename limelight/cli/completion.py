@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+NAME = "limelight"
+COMPLETE_VARIABLE = "_LIMELIGHT_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish")
 
 
@@ -20,4 +22,4 @@ def completion(context: click.Context, *, shell: str) -> None:
     root = context.find_root()
     found = get_completion_class(shell)
     assert found is not None  # noqa: S101 - click has one for each name of the choice.
-    click.echo(found(root.command, {}, "limelight", "_LIMELIGHT_COMPLETE").source())
+    click.echo(found(root.command, {}, NAME, COMPLETE_VARIABLE).source())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from limelight.webhooks import ID_HEADER, WebhookEvent, read_webhook, verifier, 
 LOOPBACK = "127.0.0.1"
 # The service promises less than 20 kB.
 MAX_BODY = 65_536
+MAX_READ = 1_000_000
 READ_TIMEOUT_S = 10.0
 
 
@@ -66,11 +67,14 @@ class Listener:
             verifier(secret)
         self._secrets = list(secrets)
         self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
-        take = self.take
+        check, hand_over = self._check, self._received.put
 
         class Handler(_Handler):
             def do_POST(self) -> None:
-                self.answer(take)
+                received = self.read(check)
+                # Only now, as whoever waits for it may end the process.
+                if received is not None:
+                    hand_over(received)
 
         self.server = ThreadingHTTPServer((LOOPBACK, port), Handler)
         self.port = self.server.server_address[1]
@@ -80,8 +84,7 @@ class Listener:
         while True:
             yield self._received.get()
 
-    def take(self, body: bytes, headers: dict[str, str]) -> int:
-        """Check a callback and hand it over; the HTTP status for its sender."""
+    def _check(self, body: bytes, headers: Mapping[str, str]) -> Received:
         event, problem = None, None
         try:
             if self._secrets:
@@ -90,15 +93,12 @@ class Listener:
                 event = read_webhook(body, headers)
         except WebhookRejected as error:
             problem = str(error)
-        self._received.put(
-            Received(
-                id=headers.get(ID_HEADER),
-                event=event,
-                is_verified=(event is not None) if self._secrets else None,
-                problem=problem,
-            )
+        return Received(
+            id=headers.get(ID_HEADER),
+            event=event,
+            is_verified=(event is not None) if self._secrets else None,
+            problem=problem,
         )
-        return 400 if event is None else 204
 
 
 @contextmanager
@@ -123,17 +123,24 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = READ_TIMEOUT_S
     protocol_version = "HTTP/1.1"
 
-    def answer(self, take: Any) -> None:
+    def read(self, check: Callable[[bytes, Mapping[str, str]], Received]) -> Received | None:
+        """Read a callback and answer it; None if it was too long to be one."""
+        received = None
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit() and int(length) <= MAX_BODY):
-            status = 411 if not length else 413
+        announced = int(length) if length.isascii() and length.isdigit() else None
+        # A connection closed with unread bytes is reset, and the sender loses the answer.
+        body = self.rfile.read(min(announced or 0, MAX_READ))
+        if announced is None or announced > MAX_BODY:
+            status = 411 if announced is None else 413
             self.close_connection = True
         else:
-            body = self.rfile.read(int(length))
-            status = take(body, {name.lower(): value for name, value in self.headers.items()})
+            received = check(body, {name.lower(): text for name, text in self.headers.items()})
+            status = 400 if received.event is None else 204
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
+        self.wfile.flush()
+        return received
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - The name it has there.
         """Say nothing: what came is printed by the command."""

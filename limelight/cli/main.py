@@ -9,9 +9,10 @@ from importlib.metadata import version
 from typing import NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from limelight.cli import exits
-from limelight.cli.completion import completion
+from limelight.cli.completion import COMPLETE_VARIABLE, NAME, completion
 from limelight.cli.explain import explain
 from limelight.cli.jobs import cancel, delete, fetch, list_jobs, status
 from limelight.cli.models import models
@@ -20,8 +21,6 @@ from limelight.cli.plugins import OpenGroup
 from limelight.cli.session import Wiring
 from limelight.cli.webhooks import webhooks
 from limelight.errors import LimelightError
-
-NAME = "limelight"
 
 
 @click.group(
@@ -54,31 +53,48 @@ def run(
     # Errors of the arguments come before the option is parsed.
     output = Output(is_json="--json" in arguments)
     try:
-        code = command.main(
-            list(arguments), prog_name=NAME, standalone_mode=False, obj=wiring or Wiring()
-        )
+        code = _invoke(command, list(arguments), wiring or Wiring())
         sys.stdout.flush()
-    except click.UsageError as error:
-        error.show()
-        return exits.USAGE
-    except click.ClickException as error:
-        return _failed(output, error.format_message(), exits.USAGE)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except (click.Abort, KeyboardInterrupt):
         output.note("Interrupted.")
         return exits.INTERRUPTED
-    except LimelightError as error:
-        code = exits.code_of(error)
-        output.error(str(error), problem=problem_of(error), code=code)
+    except click.ClickException as error:
+        return _say(error, output)
     except BrokenPipeError:
         # Whoever read our output has gone. What is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.PIPE_CLOSED
-    except OSError as error:
+    except (LimelightError, OSError) as error:
+        return _say(error, output)
+    return code
+
+
+def _invoke(command: click.Command, arguments: list[str], wiring: Wiring) -> int:
+    """Run a command, or complete one for a shell.
+
+    ``click.Command.main`` does the same, but ends the process itself in some cases.
+    """
+    instruction = os.environ.get(COMPLETE_VARIABLE)
+    if instruction:
+        return shell_complete(command, {}, NAME, COMPLETE_VARIABLE, instruction)
+    with command.make_context(NAME, arguments, obj=wiring) as context:
+        return int(command.invoke(context) or exits.OK)
+
+
+def _say(error: click.ClickException | LimelightError | OSError, output: Output) -> int:
+    """Say what went wrong; the exit code for it."""
+    if isinstance(error, click.UsageError) and not output.is_json:
+        # With the usage of the command and a hint at its help.
+        error.show()
+        return exits.USAGE
+    if isinstance(error, LimelightError):
+        code, text = exits.code_of(error), str(error)
+    elif isinstance(error, click.ClickException):
+        code, text = exits.USAGE, error.format_message()
+    else:
         place = f"{error.filename}: " if error.filename else ""
-        return _failed(output, f"{place}{error.strerror or error}.", exits.USAGE)
-    return int(code or 0)
-
-
-def _failed(output: Output, text: str, code: int) -> int:
-    output.error(text, code=code)
+        code, text = exits.USAGE, f"{place}{error.strerror or error}."
+    output.error(text, problem=problem_of(error), code=code)
     return code

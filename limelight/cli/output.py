@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from limelight.errors import LimelightError, Refused
+from limelight.errors import Refused
 from limelight.models import Job
 from limelight.problems import Problem
 
@@ -73,7 +73,7 @@ def printable(text: str) -> str:
     )
 
 
-def problem_of(error: LimelightError) -> Problem | None:
+def problem_of(error: Exception) -> Problem | None:
     """Problem document that an error carries."""
     if isinstance(error, Refused):
         return error.problem

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +16,11 @@ import pytest
 import skimage
 from PIL import Image
 
-from deploy.demo.redis_server import free_port
 from tests.support import pictures
 from tests.support.requests import MULTIPART, form
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[2]
 URL = "/v1/explanations"
 TERMINAL = {"succeeded", "failed", "canceled", "expired"}
 
@@ -35,25 +32,10 @@ def cat() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[httpx.Client]:
-    """A client of the embedded stack, kept running for this module."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.demo", "--serve", "--port", str(port)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert any("curl -F" in line for line in process.stdout), "the stack did not start"
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30
-        ) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+def service(service_url: str) -> Iterator[httpx.Client]:
+    """A client of the embedded stack."""
+    with httpx.Client(base_url=service_url, trust_env=False, timeout=30) as client:
+        yield client
 
 
 def ended(service: httpx.Client, accepted: httpx.Response) -> dict[str, Any]:
@@ -161,3 +143,53 @@ def test_it_says_that_it_is_ready_and_who_works(service: httpx.Client) -> None:
     answer = service.get("/v2/health/ready")
     assert answer.status_code == 200
     assert answer.json()["workers"]
+
+
+def followed(service: httpx.Client, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a job's event stream tells, until it ends."""
+    with service.stream("GET", path) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        name = ""
+        for line in answer.iter_lines():
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data: "):
+                yield name, json.loads(line.removeprefix("data: "))
+
+
+def test_a_job_is_followed_from_its_acceptance_to_its_end(
+    service: httpx.Client, cat: bytes
+) -> None:
+    accepted = service.post(URL, files={"image": cat}, data={"options.samples": "64"})
+    told = list(followed(service, accepted.json()["links"]["events"]))
+    names = [name for name, _ in told]
+    assert names[:2] == ["queued", "processing"]
+    assert "progress" in names
+    assert names[-1] == "succeeded"
+    assert told[-1][1] == service.get(accepted.headers["Location"]).json()
+
+
+def test_a_running_job_is_canceled_within_two_seconds(service: httpx.Client, cat: bytes) -> None:
+    fields = {"options.samples": "5000", "options.stop_when_settled": "false"}
+    accepted = service.post(URL, files={"image": cat}, data=fields).json()
+    for name, news in followed(service, accepted["links"]["events"]):
+        if name == "progress" and news["progress"]["samples_done"] > 0:
+            break
+    asked = time.monotonic()
+    assert service.post(accepted["links"]["cancel"]).status_code == 202
+    *_, (name, job) = followed(service, accepted["links"]["events"])
+    assert (name, job["status"]) == ("canceled", "canceled")
+    assert time.monotonic() - asked < 2.5, "2 s, and half a second to hear of it"
+    assert service.post(accepted["links"]["cancel"]).status_code == 409
+
+
+def test_an_erased_job_and_its_pictures_are_gone(service: httpx.Client, cat: bytes) -> None:
+    accepted = service.post(URL, files={"image": cat}, data={"options.samples": "32"})
+    job = ended(service, accepted)
+    picture = job["explanations"][0]["overlays"]["signed"]
+    assert service.get(picture).status_code == 200
+    assert service.delete(job["links"]["self"]).status_code == 204
+    for link in (picture, *job["links"].values()):
+        assert service.get(link).status_code == 410
+    listed = service.get(URL, params={"limit": 100}).json()["explanations"]
+    assert job["id"] not in [one["id"] for one in listed]
