@@ -130,7 +130,7 @@ def _not_made(job: Job) -> str:
 def _artifact(ports: Ports, job: Job, name: str, *, media_type: str) -> Response:
     if job.result is None:
         raise NotFound(f"This was not made: the job is {job.status}.")
-    key = artifact_key(job.ref, job.result["fence"], name)
+    key = artifact_key(job.maker, job.result["fence"], name)
     # What a key holds never changes, so the key names the version as well as the bytes would.
     tag = blake2b(key.encode(), digest_size=16).hexdigest()
     return _blob(ports, key, tag=tag, media_type=media_type)

@@ -41,6 +41,7 @@ def job_view(job: Job) -> dict[str, Any]:
             "samples_limit": job.progress.samples_limit,
         },
         "attempts": job.attempts,
+        "computed_by": job.computed_by,
         "metadata": dict(request.metadata),
         "image": {
             "sha256": job.image.sha256,

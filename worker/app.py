@@ -166,6 +166,7 @@ def build_ports(
         limits=Limits(lease_s=settings.lease_s, job_limit_s=settings.job_limit_s),
         shutting_down=shutting_down,
         libraries=library_versions(),
+        reuse_results=settings.reuse_results,
     )
 
 

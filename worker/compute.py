@@ -24,6 +24,7 @@ from worker.jobs.store import Claim
 from worker.ports import Model, Ports, Predictor
 from worker.progress import Reporter
 from worker.result import UploadSegments, attributions_json, class_name, result_json
+from worker.reuse import share_work, work_alone
 from worker.serving.errors import ModelVersionGone
 from worker.serving.resolved import ResolvedModel
 
@@ -63,14 +64,22 @@ def compute(
     ------
     worker.heartbeat.Interrupted
         If the work was stopped at a checkpoint.
+    worker.reuse.WorkShared
+        If another job does the same work or has done it; an ``Interrupted``.
     Exception
         The errors of ``worker.failures.REASONS``.
     """
     heartbeat.checkpoint()
     job = claim.job
     model = ports.model(job.request.model)
+    report.enter("resolving")
+    pinned = _resolve(job.request.version, model=model, ports=ports, heartbeat=heartbeat)
+    share_work(claim, pinned, ports=ports)
+    report.enter("loading")
     upload = _load(job, ports)
-    explained = _explain(job, upload, model=model, ports=ports, heartbeat=heartbeat, report=report)
+    explained = _explain(
+        pinned, claim, upload, model=model, ports=ports, heartbeat=heartbeat, report=report
+    )
     explanation = explained.explanation
 
     report("drawing", explanation.samples_used, explanation.samples_limit)
@@ -112,8 +121,16 @@ def _load(job: Job, ports: Ports) -> Upload:
     return Upload(np.asarray(decoded.image, dtype=np.uint8), label_map)
 
 
+def _resolve(
+    version: int | None, *, model: Model, ports: Ports, heartbeat: Heartbeat
+) -> ResolvedModel:
+    limit_s = ports.limits.resolve_timeout_s
+    return model.resolve(version, timeout_s=min(limit_s, max(heartbeat.remaining_s, 0.1)))
+
+
 def _explain(
-    job: Job,
+    pinned: ResolvedModel,
+    claim: Claim,
     upload: Upload,
     *,
     model: Model,
@@ -121,24 +138,22 @@ def _explain(
     heartbeat: Heartbeat,
     report: Reporter,
 ) -> Explained:
-    """Explain on one version of the model; start again, once, if that version goes away.
+    """Explain on the pinned version of the model; start again, once, if that version goes away.
 
     A client that asked for a version gets that one or none. The others asked for what is served.
     """
-    report.enter("resolving")
-    asked = job.request.version
-    timeout_s = min(ports.limits.resolve_timeout_s, max(heartbeat.remaining_s, 0.1))
-    pinned = model.resolve(asked, timeout_s=timeout_s)
+    job = claim.job
     try:
         return _explain_on(pinned, job, upload, model=model, heartbeat=heartbeat, report=report)
     except ModelVersionGone:
-        if asked is not None:
+        if job.request.version is not None:
             raise
         heartbeat.checkpoint()
-        current = model.resolve(None, timeout_s=timeout_s)
+        current = _resolve(None, model=model, ports=ports, heartbeat=heartbeat)
         if current.version == pinned.version:
             raise
         log.info("model version gone", version=pinned.version, instead=current.version)
+        work_alone(claim, ports=ports)
     again = _explain_on(current, job, upload, model=model, heartbeat=heartbeat, report=report)
     warning = (
         f"Version {pinned.version} of the model was unloaded while this job ran; "

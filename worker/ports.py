@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.jobs.job import Failure, JobRef, Progress
+from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
 from worker.serving.resolved import ResolvedModel
 
@@ -23,6 +24,9 @@ class JobStore(Protocol):
 
     def claim(self, ref: JobRef, *, worker: str, lease_s: float) -> Claim:
         """Take the job, or raise ``NotClaimable``, ``UnknownJob`` or ``ErasedJob``."""
+
+    def join(self, claim: Claim, work: str | None) -> Standing:
+        """Say which work the job needs, and learn whether it is to do it."""
 
     def renew(self, claim: Claim, *, lease_s: float) -> bool:
         """Prolong the lease; tell whether the client asked to cancel."""
@@ -131,6 +135,8 @@ class Ports:
         Whether this process was asked to end; read between batches.
     libraries : mapping of str to str
         Versions that are recorded in each result.
+    reuse_results : bool
+        Whether jobs that need the same work share its result.
     """
 
     store: JobStore
@@ -140,3 +146,4 @@ class Ports:
     limits: Limits = field(default_factory=Limits)
     shutting_down: Callable[[], bool] = never
     libraries: Mapping[str, str] = field(default_factory=dict)
+    reuse_results: bool = True

@@ -31,10 +31,13 @@ from worker.jobs.job import JobRef
 from worker.jobs.store import Claim
 from worker.ports import Ports
 from worker.progress import Reporter
+from worker.reuse import WorkShared
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-Outcome = Literal["succeeded", "failed", "canceled", "handed-back", "refused", "lost"]
+Outcome = Literal[
+    "succeeded", "failed", "canceled", "handed-back", "follows", "reuses", "refused", "lost"
+]
 
 # How long a job that met a full or unreachable store, or too little memory, stays in the queue.
 RETRY_AFTER_S = 5.0
@@ -66,7 +69,8 @@ def run_job(ref: JobRef, *, ports: Ports) -> Outcome:
     Returns
     -------
     Outcome
-        ``refused`` if the job could not be claimed (it has ended, is erased, or another worker
+        ``follows`` or ``reuses`` if another job does, or has done, the same work; ``refused`` if
+        the job could not be claimed (it has ended, is erased, or another worker
         has it); ``lost`` if it was claimed and is no longer ours, or could not be ended: then
         its lease runs out and the sweeper queues it again.
 
@@ -117,6 +121,8 @@ def _work(claim: Claim, ports: Ports, heartbeat: Heartbeat, report: Reporter) ->
 def _interrupted(reason: Interrupted | StaleClaim, claim: Claim, ports: Ports) -> Ending:
     if isinstance(reason, Canceled):
         return Ending("canceled", partial(ports.store.cancel, claim))
+    if isinstance(reason, WorkShared):
+        return Ending(reason.standing, _nothing)
     if isinstance(reason, ShuttingDown):
         return _hand_back(claim, ports)
     return Ending("lost", _nothing)
@@ -189,4 +195,4 @@ def _end(ending: Ending, *, patience_s: float) -> Outcome:
 
 
 def _nothing() -> None:
-    """Write nothing: the job is another worker's."""
+    """Write nothing: the job is in other hands, or has ended."""

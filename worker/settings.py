@@ -40,6 +40,9 @@ class WorkerSettings(StoreSettings):
     sweep_interval_s: float = Field(
         1.0, gt=0, description="How often jobs are looked for that nobody works on."
     )
+    reuse_results: bool = Field(
+        True, description="Whether jobs of a tenant that need the same work share its result."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("queues", mode="before")

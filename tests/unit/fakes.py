@@ -25,6 +25,7 @@ from worker.jobs.job import (
     UploadedImage,
     upload_key,
 )
+from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
 from worker.serving.resolved import ResolvedModel
 
@@ -33,7 +34,8 @@ class FakeStore:
     """Jobs in memory, with a clock that the test moves.
 
     ``before`` holds callables by the name of an operation; each is called before the operation
-    and may raise, or change the store as another worker would.
+    and may raise, or change the store as another worker would. ``standings`` holds what the next
+    jobs are in their work; every other job leads.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,8 @@ class FakeStore:
         self.jobs: dict[JobRef, Job] = {}
         self.reports: list[Progress] = []
         self.renewals = 0
+        self.joined: list[str | None] = []
+        self.standings: list[Standing] = []
         self.given_back: list[dict[str, Any]] = []
         self.before: dict[str, Callable[[], None]] = {}
 
@@ -74,6 +78,17 @@ class FakeStore:
         )
         self.jobs[ref] = job
         return Claim(job=job, fence=job.fence, worker=worker)
+
+    def join(self, claim: Claim, work: str | None) -> Standing:
+        self._call("join")
+        job = self._held(claim)
+        self.joined.append(work)
+        standing = self.standings.pop(0) if self.standings else "leads"
+        if standing == "follows":
+            self.jobs[job.ref] = replace(job, lease_until=None, attempts=job.attempts - 1)
+        elif standing == "reuses":
+            self._end(claim, "succeeded")
+        return standing
 
     def renew(self, claim: Claim, *, lease_s: float) -> bool:
         self._call("renew")
@@ -221,6 +236,7 @@ def resolved_model(*, version: int, labels: tuple[str, ...] | None) -> ResolvedM
         labels=labels,
         resize="stretch",
         interpolation="bilinear",
+        profile_sha256="0" * 64,
         batch_size=16,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from worker.serving.errors import BadModelOutput, PredictorRejected, ProfileMismatch
 from worker.serving.profile import ModelProfile
 from worker.serving.resolved import ResolvedModel
@@ -13,6 +15,12 @@ METADATA_FIELD = "signature_def"
 _SIGNATURES_TYPE = "tensorflow.serving.SignatureDefMap"
 # Large enough for full batches, small enough that a call never holds much memory at either end.
 MAX_CALL_BYTES = 32 << 20
+
+# What a profile says of how a server is reached, or what has a place of its own in ResolvedModel.
+_NOT_OF_SCORES = {
+    "metadata", "tls", "deadline_s", "max_batch_size", "max_in_flight", "labels", "version",
+    "version_label",
+}  # fmt: skip
 
 
 def resolve(
@@ -87,8 +95,14 @@ def resolve(
         labels=labels,
         resize=profile.resize,
         interpolation=profile.interpolation,
+        profile_sha256=_digest(profile),
         batch_size=max(1, min(limit for limit in limits if limit is not None)),
     )
+
+
+def _digest(profile: ModelProfile) -> str:
+    scoring = profile.model_dump_json(exclude=_NOT_OF_SCORES)
+    return sha256(scoring.encode()).hexdigest()
 
 
 def _signature(profile: ModelProfile, response: GetModelMetadataResponse) -> SignatureDef:

@@ -34,6 +34,8 @@ class ResolvedModel:
         Length of a row of scores, 2 for one sigmoid unit; None until the model has answered.
     labels : tuple of str or None
         Class names by class index.
+    profile_sha256 : str
+        Digest of all that its profile says of how images are scored.
     batch_size : int
         Most images in one call: the profile's, less where a call would grow too large.
     """
@@ -52,4 +54,5 @@ class ResolvedModel:
     labels: tuple[str, ...] | None
     resize: Resize
     interpolation: Interpolation
+    profile_sha256: str
     batch_size: int

@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -41,12 +42,13 @@ class Service:
 
     def submit(self, job: Job, image: bytes | None = None) -> Job:
         """Accept a job as the web process does, and publish it."""
-        self.blobs.put(upload_key(job.ref), photograph() if image is None else image)
+        data = photograph() if image is None else image
+        self.blobs.put(upload_key(job.ref), data)
         created = self.store.create(
             ref=job.ref,
             queue=job.queue,
             request=job.request,
-            image=job.image,
+            image=replace(job.image, sha256=sha256(data).hexdigest()),
             deadline_s=300,
             retention_s=3600,
         )
@@ -66,7 +68,8 @@ class Service:
         return ended
 
     def artifact(self, job: Job, name: str) -> bytes:
-        return self.blobs.get(artifact_key(job.ref, job.fence, name))
+        assert job.result is not None
+        return self.blobs.get(artifact_key(job.maker, job.result["fence"], name))
 
 
 @dataclass(frozen=True)

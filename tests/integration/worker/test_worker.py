@@ -54,8 +54,8 @@ def test_a_published_job_is_explained_and_everything_is_stored(
 def test_the_same_request_and_seed_give_the_same_bytes_in_two_processes(
     service: Service, start_worker: StartWorker
 ) -> None:
-    start_worker(name="a", LIMELIGHT_QUEUES="interactive")
-    start_worker(name="b", LIMELIGHT_QUEUES="bulk")
+    for name, queue in (("a", "interactive"), ("b", "bulk")):
+        start_worker(name=name, LIMELIGHT_QUEUES=queue, LIMELIGHT_REUSE_RESULTS="false")
     request = make_job(
         overlays=("signed", "heatmap", "sheet"),
         options={"segmentation": {"method": "slic"}, "seed": 11},

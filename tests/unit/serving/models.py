@@ -28,6 +28,7 @@ def resolved_model(**changes: Any) -> ResolvedModel:
         "labels": None,
         "resize": "stretch",
         "interpolation": "bilinear",
+        "profile_sha256": "0" * 64,
         "batch_size": 32,
     }
     return ResolvedModel(**values | changes)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.support import pictures
 from tests.support.requests import MULTIPART, form
-from tests.unit.web.results import ARTIFACTS, succeed
+from tests.unit.web.results import ARTIFACTS, RESULT, succeed
+from worker.jobs.job import JobRef
 
 URL = "/v1/explanations"
 
@@ -81,3 +82,18 @@ def test_the_image_comes_back_as_it_was_sent(service, image, media_type):
 def test_a_blob_that_is_no_longer_there_is_not_found(service, finished):
     service.blobs.kept.clear()
     assert service.client.get(f"{finished}/segments.png").status_code == 404
+
+
+def test_a_job_that_shares_a_result_shows_the_pictures_of_the_one_that_made_it(service, finished):
+    maker = finished.rsplit("/", 1)[1]
+    sharer = accepted(service, pictures.png())
+    service.store.change(
+        JobRef("default", sharer), status="succeeded", result=RESULT, computed_by=maker
+    )
+    job = service.client.get(f"{URL}/{sharer}").get_json()
+    assert job["computed_by"] == maker
+    (link,) = {links["signed"] for links in (item["overlays"] for item in job["explanations"])}
+    assert link.startswith(f"{URL}/{sharer}/")
+    for name, data in ARTIFACTS.items():
+        assert service.client.get(f"{URL}/{sharer}/{name}").data == data
+    assert service.client.get(finished).get_json()["computed_by"] is None
