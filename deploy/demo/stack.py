@@ -1,4 +1,4 @@
-"""The embedded stack: private Redis, model server, worker and web, on loopback, for one program.
+"""The embedded stack: private Redis, model server, worker, webhooks and web, on loopback.
 
 Every server gets a free port and a directory of its own, so several stacks run side by side.
 """
@@ -125,6 +125,9 @@ def _start_all(
             "LIMELIGHT_MODELS_FILE": str(_write_profiles(directory, serving_port)),
             "LIMELIGHT_DEFAULT_MODEL": MODEL,
             "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
+            # Here the receiver of webhooks is a program on this machine too.
+            "LIMELIGHT_WEBHOOK_ALLOW_HTTP": "true",
+            "LIMELIGHT_WEBHOOK_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
             # What a private stack has in hand when it ends is of no use to anybody.
             "LIMELIGHT_SOFT_SHUTDOWN_S": "1",
             "LIMELIGHT_GRACE_S": "1",
@@ -166,9 +169,13 @@ def _announced_port(log: Path) -> int | None:
 
 
 def _start_service(processes: Processes, environment: Mapping[str, str], address: str) -> None:
-    worker, web = (
+    worker, web, _ = (
         processes.start(name, [sys.executable, "-m", module], environment=environment)
-        for name, module in (("worker", "worker.app"), ("web", "web.main"))
+        for name, module in (
+            ("worker", "worker.app"),
+            ("web", "web.main"),
+            ("webhooks", "worker.webhooks.main"),
+        )
     )
     with Service(address) as service:
         processes.wait_until(web, service.is_ready, timeout_s=START_TIMEOUT_S)

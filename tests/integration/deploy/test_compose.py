@@ -14,6 +14,7 @@ import yaml
 from web.settings import WebSettings
 from worker.jobs.settings import StoreSettings
 from worker.settings import WorkerSettings
+from worker.webhooks.settings import DispatcherSettings, WebhookSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,8 +57,15 @@ def test_the_model_server_is_the_real_one_at_a_fixed_version(compose: dict[str, 
 
 
 def test_every_setting_that_compose_gives_is_one_that_exists(compose: dict[str, Any]) -> None:
-    reads = {"web": {**WebSettings.model_fields, **StoreSettings.model_fields}}
-    reads["worker"] = {**WorkerSettings.model_fields}
+    reads = {
+        "web": {
+            **WebSettings.model_fields,
+            **StoreSettings.model_fields,
+            **WebhookSettings.model_fields,
+        },
+        "worker": {**WorkerSettings.model_fields},
+        "webhooks": {**DispatcherSettings.model_fields},
+    }
     for service, fields in reads.items():
         known = {f"LIMELIGHT_{name.upper()}" for name in fields}
         assert set(compose["services"][service]["environment"]) <= known, service
@@ -70,3 +78,11 @@ def test_nothing_starts_before_what_it_needs(compose: dict[str, Any]) -> None:
     }
     assert set(services["worker"]["depends_on"]) == {"redis", "tf-serving"}
     assert set(services["web"]["depends_on"]) == {"redis"}
+    assert set(services["webhooks"]["depends_on"]) == {"redis"}
+
+
+def test_web_and_webhooks_agree_on_where_webhooks_may_go(compose: dict[str, Any]) -> None:
+    web, webhooks = (compose["services"][name]["environment"] for name in ("web", "webhooks"))
+    rules = {name for name in (*web, *webhooks) if name.startswith("LIMELIGHT_WEBHOOK_A")}
+    assert len(rules) == 2
+    assert {name: web.get(name) for name in rules} == {name: webhooks.get(name) for name in rules}
