@@ -25,6 +25,7 @@ RETRY_AFTER_S = 5
 # Jobs take seconds: a full queue has room again about as soon.
 QUEUE_RETRY_AFTER_S = 10
 _MAX_INSTANCE = 200
+_MOST_NAMED = 100
 _log = structlog.get_logger("web.errors")
 
 
@@ -55,12 +56,16 @@ class MalformedRequest(RequestError):
 
 
 class InvalidRequest(RequestError):
-    """The body can be read and asks for something that it may not."""
+    """The body can be read and asks for something that it may not.
+
+    Of very many bad fields the first are named: nobody reads a list of thousands.
+    """
 
     def __init__(self, fields: Sequence[FieldError]) -> None:
         first = fields[0]
         more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-        super().__init__(f"{first.pointer or 'The request'}: {first.detail}{more}", fields)
+        detail = f"{first.pointer or 'The request'}: {first.detail}{more}"
+        super().__init__(detail, fields[:_MOST_NAMED])
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> InvalidRequest:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from web.errors import FieldError, InvalidRequest, MalformedRequest, pointer_to
 
 MAX_DEPTH = 32
+# More than any request needs whose metadata is full of commas. Without a bound, 20 MB of JSON
+# could become hundreds of megabytes of objects and as many complaints.
+MAX_VALUES = 20_000
 
 
 def loads(data: bytes | str) -> Any:
@@ -22,14 +26,15 @@ def loads(data: bytes | str) -> Any:
     Raises
     ------
     MalformedRequest
-        If it is no JSON in UTF-8, nested deeper than ``MAX_DEPTH``, or has an integer of
-        thousands of digits.
+        If it is no JSON in UTF-8, nested deeper than ``MAX_DEPTH``, has more than about
+        ``MAX_VALUES`` values, or an integer of thousands of digits.
     InvalidRequest
         If an object has a key twice, a number is not finite, or a string holds a NUL or a lone
         surrogate.
     """
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
+        _check_size(text)
         document = json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
         raise MalformedRequest("The JSON is nested too deeply.") from error
@@ -65,11 +70,17 @@ def check_values(document: Any) -> None:
         raise InvalidRequest(bad)
 
 
+def _check_size(text: str) -> None:
+    """Refuse a text by its punctuation, before any object is made of it."""
+    if sum(map(text.count, ",[{")) > MAX_VALUES:
+        raise MalformedRequest(f"The JSON holds more than {MAX_VALUES} values.")
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise InvalidRequest(
             [FieldError(pointer=pointer_to([twice[:80]]), detail="stands twice in one object")]
         )

@@ -7,12 +7,17 @@ import json
 from tests.support.bad_input.case import HUGE, PNG, of_json, raw_json
 from tests.support.requests import document_with
 
+_MANY = ", ".join(f'"x{number}": 1' for number in range(100_000))
+_SOME = ", ".join(f'"x{number}": 1' for number in range(19_000))
+
 DOCUMENTS = [
     raw_json("empty JSON", b""),
     raw_json("bad JSON", b'{"image": '),
     raw_json("JSON in Latin-1", b'{"model": "caf\xe9"}'),
     raw_json("100,000-deep JSON", b"[" * 100_000 + b"]" * 100_000),
     raw_json("100-deep JSON", b'{"options": ' + b"[" * 100 + b"]" * 100 + b"}"),
+    raw_json("100,000 empty objects", b"[" + b"{}," * 100_000 + b"{}]", says="20000 values"),
+    raw_json("100,000 unknown fields", document_with(PNG, _MANY), says="20000 values"),
     raw_json("5,000-digit integer", document_with(PNG, f'"version": {HUGE}')),
     raw_json("a list for a document", b"[]", "", status=422),
     raw_json("null for a document", b"null", "", status=422),
@@ -40,6 +45,7 @@ DOCUMENTS = [
         "a number beyond doubles", '"options": {"kernel_width": 1e999}', "/options/kernel_width"
     ),
     of_json("duplicate keys", '"model": "a", "model": "b"', "/model"),
+    of_json("duplicate keys behind many", f'{_SOME}, "x18999": 1', "/x18999"),
     of_json("duplicate keys within", '"metadata": {"a": "1", "a": "2"}', "/a"),
     of_json("lone surrogate", r'"metadata": {"a": "\ud800"}', "/metadata/a"),
     of_json("lone surrogate in a key", r'"\ud800": 1', says="surrogate"),

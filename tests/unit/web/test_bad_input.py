@@ -7,8 +7,9 @@ import json
 
 import pytest
 
+from tests.support import pictures
 from tests.support.bad_input import ALL, ODD_IMAGES
-from tests.support.requests import MULTIPART, form, image_part, multipart
+from tests.support.requests import MULTIPART, as_base64, form, image_part, multipart
 
 URL = "/v1/explanations"
 
@@ -84,3 +85,12 @@ def test_a_body_shorter_than_announced_is_refused(service):
     )
     assert answer.status_code == 400
     assert service.is_untouched()
+
+
+def test_of_very_many_bad_fields_the_first_hundred_are_named(service):
+    fields = {f"x{number}": 1 for number in range(5_000)}
+    answer = service.client.post(URL, json={**fields, "image": as_base64(pictures.png())})
+    problem = answer.get_json()
+    assert answer.status_code == 422
+    assert len(problem["errors"]) == 100
+    assert "4999 more" in problem["detail"]
