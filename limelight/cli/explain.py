@@ -85,7 +85,7 @@ def _assignments(
     "timeout_s",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Longest wait for one job, from its submission.",
+    help="Longest wait for one job.",
 )
 @click.option("--again", is_flag=True, help="Also explain what an earlier run has done.")
 @connected(retry_for_s=RETRY_FOR_S)

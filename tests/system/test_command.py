@@ -294,7 +294,7 @@ def test_the_real_service_explains_and_the_command_asks_it_everything(service_ur
     code, table, _ = limelight("status", line["job"], "--url", service_url)
     assert code == 0
     assert "Egyptian cat (285)" in table
-    code, models, _ = limelight("models", "--check", "--json", "--url", service_url)
+    code, models, _ = limelight("models", "check", "--json", "--url", service_url)
     assert code == 0
     assert lines(models)[0]["state"] == "available"
     code, listed, _ = limelight("list", "--json", "--url", service_url)

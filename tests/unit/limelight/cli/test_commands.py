@@ -133,8 +133,16 @@ def test_models_are_listed_with_what_ails_them(limelight):
 
 
 def test_models_can_be_checked(limelight):
-    assert limelight("models", "--check", answers=(told(MODELS),)).code == 1
-    assert limelight("models", "lite0", "--check", answers=(told(MODELS["models"][0]),)).code == 0
+    assert limelight("models", "check", answers=(told(MODELS),)).code == 1
+    assert limelight("models", "check", "lite0", answers=(told(MODELS["models"][0]),)).code == 0
+    assert limelight("models", "check", answers=(told({"models": []}),)).code == 1
+
+
+def test_a_model_is_shown_with_its_classes(limelight):
+    shown = told(MODELS["models"][0] | {"labels": ["tabby", "Egyptian cat"]})
+    ended = limelight("models", "show", "lite0", answers=(shown,))
+    assert ended.service.paths == ["GET /v1/models/lite0"]
+    assert "1  Egyptian cat" in ended.out
 
 
 def test_what_a_terminal_would_obey_is_not_printed(limelight):
