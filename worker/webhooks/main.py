@@ -22,13 +22,13 @@ from pydantic import ValidationError
 
 from worker.jobs.connection import connect
 from worker.jobs.store import Store
-from worker.jobs.tenants import Tenants, TenantsError, load_tenants
+from worker.jobs.tenants import TenantsError, load_tenants
 from worker.logs import configure_logging
 from worker.webhooks.addresses import Policy
 from worker.webhooks.delivery import Sender
 from worker.webhooks.dispatcher import Dispatcher
 from worker.webhooks.outbox import Outbox
-from worker.webhooks.settings import DispatcherSettings
+from worker.webhooks.settings import DispatcherSettings, policies
 from worker.webhooks.signing import SecretStore
 from worker.webhooks.slots import Slots
 
@@ -63,24 +63,6 @@ def main() -> int:
     build(settings, tls=tls, policy_of=policy_of).run(stop)
     log.info("webhooks stopped")
     return os.EX_OK
-
-
-def policies(base: Policy, tenants: Tenants) -> Callable[[str], Policy]:
-    """Return where each tenant's webhooks may go.
-
-    Raises
-    ------
-    TenantsError
-        If a network that the file names is none.
-    """
-    try:
-        named = {
-            name: base.allowing(tenant.webhook_hosts) for name, tenant in tenants.named.items()
-        }
-        others = base.allowing(tenants.defaults.webhook_hosts)
-    except ValueError as error:
-        raise TenantsError((f"webhook_hosts: {error}.",)) from error
-    return lambda tenant: named.get(tenant, others)
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.jobs.settings import StoreSettings
+from worker.jobs.tenants import Tenants, TenantsError
 from worker.webhooks.addresses import USUAL_PORTS, Network, Policy, parse_network
 
 Hosts = Annotated[frozenset[str], NoDecode]
@@ -71,6 +73,24 @@ class DispatcherSettings(StoreSettings, WebhookSettings):
         None, description="Certificates to trust instead of the public authorities'."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+def policies(base: Policy, tenants: Tenants) -> Callable[[str], Policy]:
+    """Return where each tenant's webhooks may go.
+
+    Raises
+    ------
+    TenantsError
+        If a network that the file names is none.
+    """
+    try:
+        named = {
+            name: base.allowing(tenant.webhook_hosts) for name, tenant in tenants.named.items()
+        }
+        others = base.allowing(tenants.defaults.webhook_hosts)
+    except ValueError as error:
+        raise TenantsError((f"webhook_hosts: {error}.",)) from error
+    return lambda tenant: named.get(tenant, others)
 
 
 def _from_commas(value: Any) -> list[Any]:

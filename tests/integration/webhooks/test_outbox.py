@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+# Its scripts too have to run on the oldest Redis that we support.
+from tests.integration.jobs.conftest import redis_server  # noqa: F401
 from tests.support.records import REQUEST, Bench
 from worker.jobs.errors import NotClaimable
 from worker.jobs.job import WORKER_LOST, Job, JobRef, Webhook

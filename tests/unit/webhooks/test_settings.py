@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from worker.jobs.tenants import TenantsError, load_tenants
 from worker.webhooks.addresses import USUAL_PORTS, Policy
-from worker.webhooks.settings import DispatcherSettings, WebhookSettings
+from worker.webhooks.settings import DispatcherSettings, WebhookSettings, policies
 
 
 def test_nothing_internal_is_allowed_unless_it_is_set() -> None:
@@ -32,3 +34,22 @@ def test_a_network_with_host_bits_is_a_mistake(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("LIMELIGHT_WEBHOOK_ALLOWED_NETWORKS", "10.1.2.3/16")
     with pytest.raises(ValidationError, match="host bits"):
         WebhookSettings()
+
+
+def test_each_tenant_s_webhooks_may_go_to_its_own_hosts_too(tmp_path: Path) -> None:
+    file = tmp_path / "tenants.toml"
+    file.write_text('[tenants.acme]\nwebhook_hosts = ["hooks.acme.internal", "10.1.0.0/16"]\n')
+    policy_of = policies(Policy(allow_http=True), load_tenants(file))
+    assert policy_of("acme") == Policy(
+        allow_http=True,
+        hosts=frozenset({"hooks.acme.internal"}),
+        networks=(ip_network("10.1.0.0/16"),),
+    )
+    assert policy_of("other") == Policy(allow_http=True)
+
+
+def test_a_tenant_s_network_that_is_none_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "tenants.toml"
+    file.write_text('[defaults]\nwebhook_hosts = ["10.1.2.3/16"]\n')
+    with pytest.raises(TenantsError, match=r"webhook_hosts: 10\.1\.2\.3/16 has host bits set"):
+        policies(Policy(), load_tenants(file))
