@@ -1,30 +1,80 @@
-"""``GET /v1/explanations/{id}/events``: the answer begins here and goes on in ``web.streams``."""
+"""``GET /v1/explanations/{id}/events``: admitted here like any request, and then handed over."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from flask import Response, request
+from werkzeug.datastructures import Headers
+from werkzeug.http import http_date
 
 from web import sse
 from web.errors import MalformedRequest, TooManyStreams
 from web.ports import JobStore
 from web.streams import Streams
+from worker.jobs.events import Event
 from worker.jobs.job import Job, JobRef
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class HandedOver(BrokenPipeError):
-    """Ends the iteration of an answer whose socket was handed over.
+    """Ends the request of a stream whose socket was handed over.
 
-    To gunicorn it looks as if the client had left, so nothing more is written.
+    To gunicorn it looks as if the client had left, so nothing is written.
     """
 
     def __init__(self) -> None:
         super().__init__(errno.EPIPE, "the event streams have the socket")
+
+
+class StreamResponse(Response):
+    """An answer that goes on in the thread of the streams, head and all."""
+
+    def __init__(self, streams: Streams, *, ref: JobRef, seen: sse.EventId) -> None:
+        super().__init__(self._through_pair())
+        self._streams = streams
+        self._ref = ref
+        self._seen = seen
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand gunicorn's socket over; elsewhere, answer as any other view does."""
+        taken: socket.socket | None = environ.get("gunicorn.socket")
+        if taken is None or isinstance(taken, ssl.SSLSocket):
+            return super().__call__(environ, start_response)
+        chunked = environ["SERVER_PROTOCOL"] != "HTTP/1.0"
+        head = _head(self.get_wsgi_headers(environ), chunked=chunked)
+        # ``detach`` leaves gunicorn an object without a socket, so that it cannot close the
+        # connection: see web.server.
+        connection = socket.socket(fileno=taken.detach())
+        self._streams.add(connection, ref=self._ref, after=self._seen, head=head, chunked=chunked)
+        raise HandedOver
+
+    def _through_pair(self) -> Iterator[bytes]:
+        """Pass the stream on where the server keeps its sockets, at the cost of a thread."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            self._streams.add(theirs, ref=self._ref, after=self._seen)
+            while data := ours.recv(65_536):
+                yield data
+
+
+def _head(headers: Headers, *, chunked: bool) -> bytes:
+    """Write the head of an answer after which the connection is closed.
+
+    A client that took the connection for another request at the moment when it is closed would
+    see that request fail, so it is told beforehand; gunicorn would not say so.
+    """
+    lines = [f"{name}: {value}" for name, value in headers]
+    lines += [f"Date: {http_date()}", "Connection: close"]
+    if chunked:
+        lines.append("Transfer-Encoding: chunked")
+    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1")
 
 
 def answer(job: Job, *, store: JobStore, streams: Streams) -> Response:
@@ -46,7 +96,7 @@ def answer(job: Job, *, store: JobStore, streams: Streams) -> Response:
         return _headed(Response())
     if streams.is_full:
         raise TooManyStreams
-    return _headed(Response(_body(request.environ, job.ref, seen, streams=streams)))
+    return _headed(StreamResponse(streams, ref=job.ref, seen=seen))
 
 
 def _last_seen() -> sse.EventId:
@@ -57,7 +107,7 @@ def _last_seen() -> sse.EventId:
         raise MalformedRequest("The header Last-Event-ID holds no id of an event here.") from error
 
 
-def _whole(events: list[Any], job: Job) -> Response:
+def _whole(events: list[Event], job: Job) -> Response:
     if not events:
         # The client has seen the end. This status tells an EventSource to connect no more.
         return _headed(Response(status=204))
@@ -73,29 +123,3 @@ def _headed(response: Response) -> Response:
     # nginx would hold events back until it has a buffer full of them.
     response.headers["X-Accel-Buffering"] = "no"
     return response
-
-
-def _body(
-    environ: Mapping[str, Any], ref: JobRef, seen: sse.EventId, *, streams: Streams
-) -> Iterator[bytes]:
-    """Yield the beginning, by which gunicorn sends the head; then hand the socket over."""
-    yield sse.RETRY
-    taken: socket.socket | None = environ.get("gunicorn.socket")
-    if taken is None or isinstance(taken, ssl.SSLSocket):
-        yield from _through_pair(ref, seen, streams=streams)
-        return
-    # ``detach`` leaves gunicorn an object without a socket, so that it cannot close the connection:
-    # see web.server.
-    connection = socket.socket(fileno=taken.detach())
-    chunked = environ["SERVER_PROTOCOL"] != "HTTP/1.0"
-    streams.add(connection, ref=ref, after=seen, chunked=chunked)
-    raise HandedOver
-
-
-def _through_pair(ref: JobRef, seen: sse.EventId, *, streams: Streams) -> Iterator[bytes]:
-    """Pass a stream on where the server keeps its sockets, at the cost of a thread."""
-    ours, theirs = socket.socketpair()
-    with ours:
-        streams.add(theirs, ref=ref, after=seen, chunked=False)
-        while data := ours.recv(65_536):
-            yield data

@@ -1,17 +1,40 @@
-"""One client of an event stream: its socket, and what it has not taken yet."""
+"""One client of an event stream: its socket, what it has not taken yet, and the times it has."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
 
-from web.sse import EventId
+from web.sse import RETRY, EventId
 from worker.jobs.job import JobRef
 
 # A client that leaves this much unread has stopped reading. A job as JSON is far smaller.
 MOST_PENDING = 1_000_000
 # Unacknowledged bytes for so long mean that the other machine is gone, in milliseconds.
 _USER_TIMEOUT_MS = 30_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """Times in seconds.
+
+    Attributes
+    ----------
+    news_s : float
+        How often Redis is asked. Workers report progress about three times a second.
+    heartbeat_s : float
+        A client that got nothing for so long is sent a comment.
+    stuck_s : float
+        A client that takes nothing for so long is dropped.
+    lifetime_s : float
+        A stream that is older is ended. Its client connects again, goes on where it was, and has
+        to show once more that it may: so a key that was revoked does not listen on for ever.
+    """
+
+    news_s: float = 0.2
+    heartbeat_s: float = 15.0
+    stuck_s: float = 30.0
+    lifetime_s: float = 300.0
 
 
 class Gone(Exception):
@@ -29,6 +52,8 @@ class Follower:
     ref : JobRef
     after : EventId
         The latest event that it was sent.
+    head : bytes
+        What the answer begins with.
     chunked : bool
         Whether the answer goes in chunks, as HTTP/1.1 has it; an older client reads to the end.
     opened_at, wrote_at, stuck_since : float or None
@@ -38,6 +63,7 @@ class Follower:
     connection: socket.socket
     ref: JobRef
     after: EventId
+    head: bytes
     chunked: bool
     opened_at: float
     wrote_at: float
@@ -45,24 +71,25 @@ class Follower:
     ending: bool = False
     _pending: bytearray = field(default_factory=bytearray)
 
-    def prepare(self) -> None:
-        """Make the socket fit for one thread that serves many.
+    def begin(self, *, now: float) -> None:
+        """Make the socket fit for one thread that serves many, and send the head.
 
         Raises
         ------
         Gone
         """
         self.connection.setblocking(False)
-        if self.connection.family not in (socket.AF_INET, socket.AF_INET6):
-            return
         options = {socket.TCP_NODELAY: 1}
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             options[socket.TCP_USER_TIMEOUT] = _USER_TIMEOUT_MS
-        try:
-            for option, value in options.items():
-                self.connection.setsockopt(socket.IPPROTO_TCP, option, value)
-        except OSError as error:
-            raise Gone from error
+        if self.connection.family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                for option, value in options.items():
+                    self.connection.setsockopt(socket.IPPROTO_TCP, option, value)
+            except OSError as error:
+                raise Gone from error
+        self._pending += self.head
+        self.send(RETRY, now=now)
 
     @property
     def is_behind(self) -> bool:

@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Protocol
@@ -21,7 +20,7 @@ from typing import Protocol
 import structlog
 
 from web import sse
-from web.follower import Follower, Gone
+from web.follower import Follower, Gone, Pace
 from worker.jobs.errors import ErasedJob, JobsError, UnknownJob
 from worker.jobs.events import Event
 from worker.jobs.job import Job, JobRef
@@ -42,29 +41,6 @@ class Following(Protocol):
 
     def get(self, ref: JobRef) -> Job:
         """Return the job, or raise ``UnknownJob`` or ``ErasedJob``."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
-    """Times in seconds.
-
-    Attributes
-    ----------
-    news_s : float
-        How often Redis is asked. Workers report progress about three times a second.
-    heartbeat_s : float
-        A client that got nothing for so long is sent a comment.
-    stuck_s : float
-        A client that takes nothing for so long is dropped.
-    lifetime_s : float
-        A stream that is older is ended. Its client connects again, goes on where it was, and has
-        to show once more that it may: so a key that was revoked does not listen on for ever.
-    """
-
-    news_s: float = 0.2
-    heartbeat_s: float = 15.0
-    stuck_s: float = 30.0
-    lifetime_s: float = 300.0
 
 
 class Streams:
@@ -109,9 +85,15 @@ class Streams:
         return self._open >= self._most
 
     def add(
-        self, connection: socket.socket, *, ref: JobRef, after: sse.EventId, chunked: bool
+        self,
+        connection: socket.socket,
+        *,
+        ref: JobRef,
+        after: sse.EventId,
+        head: bytes = b"",
+        chunked: bool = False,
     ) -> None:
-        """Take over a connection whose answer has begun, and send it what happens to a job.
+        """Take over a connection, and answer on it with what happens to a job.
 
         Parameters
         ----------
@@ -119,6 +101,8 @@ class Streams:
             Closed by this object, and not to be used by the caller any more.
         after : EventId
             The latest event that the client knows.
+        head : bytes
+            Sent before anything else, as it is.
         chunked : bool
             Whether the answer goes in chunks.
         """
@@ -127,6 +111,7 @@ class Streams:
             connection=connection,
             ref=ref,
             after=after,
+            head=head,
             chunked=chunked,
             opened_at=now,
             wrote_at=now,
@@ -203,7 +188,7 @@ class Streams:
             follower = self._arrivals.popleft()
             self._followers.add(follower)
             self._selector.register(follower.connection, selectors.EVENT_READ, follower)
-            self._attempt(follower, follower.prepare)
+            self._attempt(follower, partial(follower.begin, now=self._clock()))
 
     def _listen(self, timeout_s: float | None) -> None:
         for key, ready in self._selector.select(timeout_s):

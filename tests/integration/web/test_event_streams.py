@@ -108,6 +108,8 @@ def test_a_job_is_followed_to_its_end(client, store):
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        # Or a client could send its next request into a connection that is being closed.
+        assert answer.headers["Connection"] == "close"
         lines = answer.iter_lines()
         assert read_event(lines)["event"] == "queued"
         claim = store.claim(ref, worker="w", lease_s=30)
@@ -139,6 +141,7 @@ def test_an_older_client_gets_the_stream_without_chunks(client, store):
     listener = Raw(client, ref, version="1.0")
     head = listener.until(b"event: queued").lower()
     assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
     store.request_cancel(ref)
     assert listener.rest().endswith(b"\n\n")
     listener.close()

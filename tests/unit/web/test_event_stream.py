@@ -14,7 +14,8 @@ from tests.support import pictures
 from tests.support.requests import MULTIPART, form
 from tests.unit.web.results import succeed
 from web import sse
-from web.streams import STREAMS, Pace, Streams
+from web.follower import Pace
+from web.streams import STREAMS, Streams
 from worker.jobs.job import JobRef
 
 # Pairs of sockets within this process; nothing reaches out.
