@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test check bench format stubs constraints clean
+.PHONY: help demo serve test check bench fuzz format stubs constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ check: $(VENV)/.test ## Lint, format, types, import rules, stubs, pins, Dockerfi
 
 bench: $(VENV)/.test ## Measure the promised figures: one JSON object a line
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(VENV)/.test ## Send broken images and requests for SECONDS (300) from ever new seeds
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),300)
 
 format: $(VENV)/.test ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
