@@ -8,14 +8,13 @@ from flask import Blueprint, Response, request
 
 from web.acceptance import HEADER, Acceptance, checked_key
 from web.answers import RETRY_AFTER_S, as_json, find_job, json_answer
-from web.auth import needs, open_to_all
+from web.auth import needs
 from web.errors import NotFound
 from web.job_view import job_path, job_view, model_view, overlays_made
 from web.model_index import ModelIndex
 from web.parsing import read_submission
 from web.ports import Ports
 from web.principal import principal
-from web.problems import PROBLEMS, type_uri
 from worker.jobs.job import Job, artifact_key, upload_key
 
 # A picture never changes, but the job can be erased, so caches ask again before long.
@@ -104,15 +103,6 @@ def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
     @needs("read")
     def show_model(name: str) -> Response:
         return json_answer(model_view(models.named(name), with_labels=True))
-
-    @api.get("/problems/<slug>")
-    @open_to_all
-    def show_problem(slug: str) -> Response:
-        if slug not in PROBLEMS:
-            raise NotFound(f"There is no such type. Those that exist: {', '.join(PROBLEMS)}.")
-        kind = PROBLEMS[slug]
-        body = {"type": type_uri(slug), "title": kind.title, "status": kind.status}
-        return json_answer({**body, "advice": kind.advice})
 
 
 def _not_made(job: Job) -> str:

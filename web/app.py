@@ -7,7 +7,7 @@ from typing import cast
 import redis
 from flask import Flask, Response, request
 
-from web import access_api, api, errors, health, owner_api
+from web import access_api, api, errors, health, owner_api, pages
 from web.acceptance import Acceptance
 from web.doorkeeper import Doorkeeper
 from web.keyring import KeyRing
@@ -81,6 +81,7 @@ def create_app(
     streams = app.extensions[STREAMS] = Streams(store, most=settings.web_streams)
     app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
     app.register_blueprint(health.blueprint(catalogue))
+    app.register_blueprint(pages.blueprint())
     app.after_request(_secure)
     app.after_request(_finish_reading)
     errors.register(app)

@@ -1,0 +1,241 @@
+"""The OpenAPI document: valid, complete, and true of what the service answers."""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+import shlex
+
+import jsonschema_rs
+import pytest
+import schemathesis
+
+from tests.support import pictures
+from tests.support.bad_input import ALL
+from tests.support.contract import Contract
+from tests.unit.web import documented
+from tests.unit.web.conftest import model
+from web.auth import open_to_all
+from web.openapi.document import build
+from web.openapi.operations import OPERATIONS
+from web.openapi.routes import Undocumented
+from web.schemas import JobFields
+
+SUBMIT = "createExplanation"
+# What these ask for is there while the job has not ended.
+BEFORE_THE_END = {"cancelExplanation"}
+IDS = [operation.id for operation in OPERATIONS.values()]
+EXAMPLES = [
+    (operation.id, name)
+    for operation in OPERATIONS.values()
+    for name in (operation.body.examples if operation.body else ())
+]
+COMMANDS = [command.value for operation in OPERATIONS.values() for command in operation.commands]
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Hold the contract for this module: the document takes a while to make."""
+    return []
+
+
+@pytest.fixture
+def contract(made, service):
+    if not made:
+        answer = service.client.get("/openapi.json")
+        assert answer.content_type == "application/json"
+        made.append(Contract(answer.get_json()))
+    return made[0]
+
+
+@pytest.fixture
+def filled(service):
+    documented.fill(service)
+    return service
+
+
+def check(contract, operation, answer):
+    contract.check(
+        operation,
+        status=answer.status_code,
+        content_type=answer.content_type,
+        body=answer.data,
+        headers=answer.headers,
+    )
+    answer.close()
+
+
+def call(service, contract, operation_id, **more):
+    """Call an operation with the examples of its parameters."""
+    method, path, operation = contract.operations()[operation_id]
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
+    more.setdefault("headers", {"Authorization": f"Bearer {documented.KEY}"})
+    return service.client.open(path, method=method, **more)
+
+
+def test_the_document_is_valid(contract):
+    schemathesis.openapi.from_dict(copy.deepcopy(contract.document)).validate()
+    for schema in contract.document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(schema)
+
+
+def test_a_document_that_is_not_valid_would_be_found(contract):
+    broken = copy.deepcopy(contract.document)
+    del broken["paths"]["/v1/models"]["get"]["responses"]["200"]["description"]
+    with pytest.raises(jsonschema_rs.ValidationError):
+        schemathesis.openapi.from_dict(broken).validate()
+
+
+def test_every_route_is_in_it_and_nothing_else(service, contract):
+    served = {
+        (method, re.sub("<(.+?)>", r"{\1}", rule.rule))
+        for rule in service.client.application.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert {(method, path) for method, path, _ in contract.operations().values()} == served
+    assert set(contract.operations()) == set(IDS)
+
+
+def test_a_route_of_which_nothing_is_said_is_found(make_service):
+    app = make_service().client.application
+    app.add_url_rule("/v1/new", "api.new", open_to_all(lambda: "new"))
+    with pytest.raises(Undocumented, match=r"api\.new"):
+        build(app, version="1")
+
+
+def test_references_lead_to_components_that_exist(contract):
+    schemas = contract.document["components"]["schemas"]
+    found = set(re.findall(r"#/components/schemas/(\w+)", str(contract.document)))
+    assert found <= set(schemas)
+    assert {"Job", "JobPage", "Problem", "OptionsOverPreset"} <= found
+
+
+def test_it_says_who_may_call_what(contract):
+    operations = {name: found for name, (_, _, found) in contract.operations().items()}
+    assert operations["isLive"]["security"] == []
+    assert {"key": ["submit"]} in operations[SUBMIT]["security"]
+    assert {"share": []} in operations["getOverlay"]["security"]
+    assert {"share": []} not in operations["deleteExplanation"]["security"]
+    assert "429" in operations[SUBMIT]["responses"]
+    assert "429" not in operations["getExplanation"]["responses"]
+
+
+@pytest.mark.parametrize("operation_id", IDS)
+def test_every_operation_answers_its_example_as_the_document_says(filled, contract, operation_id):
+    if operation_id in BEFORE_THE_END:
+        filled.store.jobs[documented.REF] = documented.QUEUED
+    more = {}
+    _, _, operation = contract.operations()[operation_id]
+    if "requestBody" in operation:
+        examples = operation["requestBody"]["content"]["application/json"]["examples"]
+        more["json"] = next(iter(examples.values()))["value"]
+    answer = call(filled, contract, operation_id, **more)
+    assert answer.status_code == int(next(iter(operation["responses"])))
+    check(contract, operation, answer)
+
+
+@pytest.mark.parametrize(("operation_id", "name"), EXAMPLES)
+def test_every_example_of_a_body_is_valid_and_accepted(filled, contract, operation_id, name):
+    _, _, operation = contract.operations()[operation_id]
+    body = operation["requestBody"]["content"]["application/json"]
+    value = body["examples"][name]["value"]
+    assert contract.errors(body["schema"], value, closed=False) == []
+    answer = call(filled, contract, operation_id, json=value)
+    assert answer.status_code < 300, answer.get_json()
+    check(contract, operation, answer)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_works(filled, contract, command):
+    program, *words = shlex.split(command)
+    assert program == "curl"
+    url = words.pop()
+    options = list(zip(words[::2], words[1::2], strict=True))
+    fields = dict(text.split("=", 1) for option, text in options if option == "-F")
+    assert fields.pop("image").startswith("@")
+    headers = dict(text.split(": ", 1) for option, text in options if option == "-H")
+    headers.setdefault("Authorization", f"Bearer {documented.KEY}")
+    fields["image"] = (io.BytesIO(pictures.png()), "cat.png")
+    answer = filled.client.post(
+        url.removeprefix("http://127.0.0.1:8000"), data=fields, headers=headers
+    )
+    assert answer.status_code == 202, answer.get_json()
+    check(contract, contract.operations()[SUBMIT][2], answer)
+
+
+def test_every_example_of_an_answer_has_its_schema(contract):
+    checked = 0
+    for _, _, operation in contract.operations().values():
+        for answer in operation["responses"].values():
+            for content in answer.get("content", {}).values():
+                if "example" in content:
+                    assert contract.errors(content["schema"], content["example"]) == []
+                    checked += 1
+    assert checked >= 3
+
+
+def test_a_model_is_shown_as_the_document_says_whatever_is_known_of_it(make_service, contract):
+    unknown = dict.fromkeys(("version", "signature", "input_size", "labels", "class_count"))
+    service = make_service((model(state="unavailable", problem="Start it.", **unknown),))
+    answer = service.client.get("/v1/models/lite0")
+    check(contract, contract.operations()["getModel"][2], answer)
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_a_refusal_of_bad_input_is_one_that_the_document_names(service, contract, case):
+    operation = contract.operation_at(case.method, case.path.partition("?")[0])
+    if operation is None:
+        assert case.status in (404, 405)
+        return
+    if "Host" in case.headers:
+        return  # What any path answers is said of the API as a whole.
+    answer = service.client.open(
+        case.path,
+        method=case.method,
+        data=case.body,
+        content_type=case.content_type,
+        headers=case.headers,
+    )
+    check(contract, operation, answer)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_valid"),
+    [
+        ({}, True),
+        ({"segmentation": "slic"}, True),
+        ({"segmentation": {"n_segments": 30}}, True),
+        ({"segmentation": {"method": "grid", "rows": 3}}, True),
+        ({"segmentation": "magic"}, False),
+        ({"segmentation": {"method": "grid", "n_segments": 3}}, False),
+        ({"baseline": "colour"}, False),
+        ({"baseline": {"method": "colour", "colour": "#ff0000"}}, True),
+        ({"surrogate": "ols"}, True),
+        ({"samples": 1}, False),
+        ({"sample": 100}, False),
+    ],
+)
+def test_the_schema_takes_the_options_that_the_service_takes(service, contract, options, is_valid):
+    _, _, operation = contract.operations()[SUBMIT]
+    content = operation["requestBody"]["content"]["application/json"]
+    body = {**content["examples"]["image"]["value"], "options": options}
+    assert (contract.errors(content["schema"], body, closed=False) == []) is is_valid
+    answer = service.client.post("/v1/explanations", json=body)
+    assert answer.status_code == (202 if is_valid else 422)
+
+
+def test_the_schema_of_a_form_knows_every_field(contract):
+    form = contract.operations()[SUBMIT][2]["requestBody"]["content"]["multipart/form-data"]
+    nested = re.compile(next(iter(form["schema"]["patternProperties"])))
+    for name in JobFields.model_fields:
+        assert name in form["schema"]["properties"] or nested.match(f"{name}.part")
+    assert form["schema"]["required"] == ["image"]
+
+
+def test_the_document_is_not_sent_again_while_it_is_the_same(service):
+    first = service.client.get("/openapi.json")
+    again = service.client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")

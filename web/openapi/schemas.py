@@ -1,0 +1,111 @@
+"""The schemas of the document: made by pydantic of the models that the code works with."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from web.parsing import FILES
+from web.schemas import JobFields
+
+REFERENCE = "#/components/schemas/"
+
+
+class _Plain(GenerateJsonSchema):
+    """Without a title for each field, which would only be its name again."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Say no."""
+        return False
+
+
+class Schemas:
+    """Schemas by the types that they are made of; those with a name are components.
+
+    Parameters
+    ----------
+    types : iterable of type
+    """
+
+    def __init__(self, types: Iterable[Any]) -> None:
+        wanted = list(dict.fromkeys(types))
+        self._schemas, found = TypeAdapter.json_schemas(
+            [(kind, "validation", TypeAdapter(kind)) for kind in wanted],
+            ref_template=f"{REFERENCE}{{model}}",
+            schema_generator=_Plain,
+        )
+        self.components: dict[str, Any] = found["$defs"]
+        self._tell_of_presets()
+
+    def of(self, kind: Any) -> Mapping[str, Any]:
+        """Return the schema of a type."""
+        return self._schemas[kind, "validation"]
+
+    def _tell_of_presets(self) -> None:
+        """Let options be said in the short ways that ``presets.resolve`` completes."""
+        options = copy.deepcopy(self.components["ExplanationOptions"])
+        for name, schema in options["properties"].items():
+            if schema.get("discriminator", {}).get("propertyName") == "method":
+                options["properties"][name] = self._in_short(schema)
+        self.components["OptionsOverPreset"] = options
+        for name in ("JobFields", "JsonBody"):
+            asked = self.components[name]["properties"]["options"]
+            asked["$ref"] = f"{REFERENCE}OptionsOverPreset"
+
+    def _in_short(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        by_name = {
+            name: self.components[reference.removeprefix(REFERENCE)]
+            for name, reference in schema["discriminator"]["mapping"].items()
+        }
+        alone = [name for name, found in by_name.items() if found["required"] == ["method"]]
+        adjusting = {
+            "type": "object",
+            "not": {"required": ["method"]},
+            "description": "Without `method`: changes parameters of the preset's own.",
+        }
+        ways = [
+            {"type": "string", "enum": alone, "description": "A method with its defaults."},
+            {name: schema[name] for name in ("oneOf", "discriminator")},
+            adjusting,
+        ]
+        kept = {name: schema[name] for name in ("description",) if name in schema}
+        return {**kept, "anyOf": ways}
+
+
+def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the schema of a form: files, and either ``request`` or each field as text.
+
+    Parameters
+    ----------
+    fields : mapping
+        The schema of ``JobFields``.
+    """
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    nested = [
+        name for name, field in fields["properties"].items() if "$ref" in field or _is_map(field)
+    ]
+    texts = {
+        name: {"type": "string", "description": field.get("description", "")}
+        for name, field in fields["properties"].items()
+        if name not in nested
+    }
+    request = {
+        "$ref": f"{REFERENCE}{JobFields.__name__}",
+        "description": "All fields together; there are no others beside it then.",
+    }
+    return {
+        "type": "object",
+        "properties": {**dict.fromkeys(FILES, file), "request": request, **texts},
+        # options.samples=500: the dots lead into objects.
+        "patternProperties": {rf"^({'|'.join(fields['properties'])})\..+$": {"type": "string"}},
+        "required": ["image"],
+        "additionalProperties": False,
+    }
+
+
+def _is_map(field: Mapping[str, Any]) -> bool:
+    return field.get("type") == "object"
