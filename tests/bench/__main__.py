@@ -21,6 +21,7 @@ from tests.bench import (
     job_overhead,
     memory,
     perturbing,
+    throughput,
 )
 from tests.bench.figure import Figure
 
@@ -29,6 +30,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "perturbing": perturbing.measure,
     "memory": memory.measure,
     "http": http_cost.measure,
+    "throughput": throughput.measure,
     "overhead": job_overhead.measure,
     "installed": installed_size.measure,
 }
@@ -48,20 +50,24 @@ def main() -> int:
         for figure in BENCHES[name]():
             print(figure.as_line(), flush=True)
             missed = missed or figure.met is False
-        print(f"# {name} took {time.monotonic() - started:.0f} s", file=sys.stderr)
+        took_s = time.monotonic() - started
+        print(f"# {name} took {took_s:.0f} s, load {_load()}", file=sys.stderr)
     return int(missed)
 
 
 def machine() -> str:
     """What the figures depend on: processors, load, versions."""
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     libraries = ", ".join(
         f"{name} {version(name)}" for name in ("numpy", "scikit-image", "grpcio", "gunicorn")
     )
     return (
-        f"{_processor()}, {os.cpu_count()} cores, load {load}, {platform.platform()}, "
+        f"{_processor()}, {os.cpu_count()} cores, load {_load()}, {platform.platform()}, "
         f"Python {platform.python_version()}, {libraries}"
     )
+
+
+def _load() -> str:
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 def _processor() -> str:

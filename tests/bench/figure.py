@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,18 +20,23 @@ class Figure:
         In ``unit``.
     unit : str
     goal : float or None
-        The most that ``value`` may be; None for a figure that stands for comparison.
+        The most that ``value`` may be, or the least; None for a figure that stands for comparison.
+    goal_is : str
+        ``at most`` or ``at least``.
     """
 
     name: str
     value: float
     unit: str
     goal: float | None = None
+    goal_is: Literal["at most", "at least"] = "at most"
 
     @property
     def met(self) -> bool | None:
         """Whether the goal is reached; None without a goal."""
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.goal_is == "at most" else self.value >= self.goal
 
     def as_line(self) -> str:
         """One JSON object."""

@@ -34,9 +34,10 @@ class Connection:
 
     def median_s(self, requests: int) -> float:
         """Median of the seconds that each request took, its whole answer read."""
-        return statistics.median(self._send() for _ in range(requests))
+        return statistics.median(self.send() for _ in range(requests))
 
-    def _send(self) -> float:
+    def send(self) -> float:
+        """Send it once; the seconds until its whole answer was read."""
         target = self._target
         started = time.perf_counter()
         self._http.request(target.method, self._path, body=target.body, headers=target.headers)
