@@ -65,3 +65,26 @@ def test_an_ending_counts_once_although_its_worker_is_told_it_came_late(
     assert bench.store.get(claim.job.ref).result == {"done": True}
     types = [event.type for event in bench.store.events(claim.job.ref)]
     assert types == ["queued", "processing", "succeeded"]
+
+
+def test_a_leader_leads_although_it_asks_twice(bench: Bench, proxy: LossyProxy) -> None:
+    claim = bench.store.claim(bench.create().ref, worker="w", lease_s=30)
+    proxy.lose_next_answer()
+    assert bench.store.join(claim, "ab" * 32) == "leads"
+    assert proxy.lost == 1
+
+
+def test_a_follower_follows_although_its_worker_is_told_that_it_lost_the_job(
+    bench: Bench, proxy: LossyProxy
+) -> None:
+    leader, follower = (
+        bench.store.claim(bench.create().ref, worker="w", lease_s=30) for _ in range(2)
+    )
+    bench.store.join(leader, "ab" * 32)
+    proxy.lose_next_answer()
+    with pytest.raises(StaleClaim):
+        bench.store.join(follower, "ab" * 32)
+    assert proxy.lost == 1
+    bench.store.succeed(leader, {"warnings": []})
+    ended = bench.store.get(follower.job.ref)
+    assert (ended.status, ended.attempts) == ("succeeded", 0)
