@@ -117,6 +117,10 @@ LOSSES: dict[str, Callable[[Bench, Claim], object]] = {
     "version gone": lambda bench, claim: bench.store.fail(
         claim, replace(ALIKE, type="model-version-gone")
     ),
+    "failed, may pass": lambda bench, claim: bench.store.fail(
+        claim, replace(ALIKE, type="predictor-rejected", retryable=True)
+    ),
+    "needs another work": lambda bench, claim: bench.store.join(claim, "cd" * 32),
     "given back": lambda bench, claim: bench.store.give_back(
         claim, delay_s=60, waiting_for="memory", counts_as_attempt=True
     ),
@@ -209,6 +213,8 @@ def test_a_follower_is_looked_at_when_its_leaders_lease_ends_and_left_in_peace_u
         claimed(bench, follower)
     assert due(bench) == set()
     assert bench.store.events(follower) == before
+    # A message that led nowhere is repeated ever more seldom; this one led somewhere.
+    assert bench.client.hget(bench.keys.job(follower), "publishes") == b"0"
 
 
 def test_a_follower_whose_leader_vanished_with_its_record_does_the_work(

@@ -155,7 +155,7 @@ def test_sharing_holds_in_any_order_of_steps(bench: Bench, blobs: Blobs) -> None
     run_state_machine_as_test(
         type("BoundMachine", (Machine,), {"bench": bench, "blobs": blobs}),
         settings=settings(
-            max_examples=60,
+            max_examples=30,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

@@ -20,7 +20,6 @@ for _, other in ipairs(redis.call('ZREVRANGE', RESULTS, 0, -1)) do
     take_result(work, as(other, give_result))
     return { 'reuses' }
   end
-  redis.call('ZREM', RESULTS, other)
 end
 
 local leader = redis.call('GET', LEADER)

@@ -54,7 +54,7 @@ local function followed_until()
   end
   local LEADER, FOLLOWERS = keys_of(work)
   local leader = redis.call('GET', LEADER)
-  if leader and leader ~= ID and redis.call('ZSCORE', FOLLOWERS, ID) then
+  if leader and redis.call('ZSCORE', FOLLOWERS, ID) then
     return as(leader, leads_until, work)
   end
 end
