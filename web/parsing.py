@@ -152,8 +152,12 @@ def _from_form(request: flask.Request) -> Submission:
 def _refuse_misfits(
     fields: Iterable[tuple[str, list[str]]], files: Iterable[tuple[str, list[FileStorage]]]
 ) -> None:
-    """Refuse parts that came twice, that nothing is known about, or in the wrong form."""
-    texts, uploads = dict(fields), dict(files)
+    """Refuse parts that came twice, without a name, unknown, or in the wrong form."""
+    texts: dict[str | None, list[str]] = dict(fields)
+    uploads: dict[str | None, list[FileStorage]] = dict(files)
+    # Werkzeug's types do not say so, but the name of a part that has none is None.
+    if None in texts or None in uploads:
+        raise MalformedRequest("A part of the multipart body has no name.")
     wrong: list[FieldError] = []
     for name in dict.fromkeys([*texts, *uploads]):
         if len(texts.get(name, ())) + len(uploads.get(name, ())) > 1:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from tests.support.bad_input.case import HUGE, PNG, BadInput, of_form
 from tests.support.requests import BOUNDARY, JSON, Part, form, image_part, multipart
 
+
+def _nameless(more):
+    """A good image beside a part whose disposition gives no name."""
+    part = f"--{BOUNDARY}\r\nContent-Disposition: form-data{more}\r\n\r\nx\r\n"
+    return part.encode() + form(PNG)
+
+
 BODIES = [
     BadInput(
         name="urlencoded body",
@@ -44,6 +51,8 @@ BODIES = [
         f"--{BOUNDARY}\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode(),
         status=400,
     ),
+    of_form("field without a name", _nameless(""), status=400, says="no name"),
+    of_form("file without a name", _nameless('; filename="a.png"'), status=400, says="no name"),
     BadInput(
         name="multipart without a boundary parameter",
         status=400,
