@@ -22,6 +22,12 @@ from tests.support.requests import MULTIPART, form
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 URL = "/v1/explanations"
+WISHES = {
+    "classes": "tiger cat, 285",
+    "options.samples": "128",
+    "options.seed": "7",
+    "overlays": "signed,sheet",
+}
 TERMINAL = {"succeeded", "failed", "canceled", "expired"}
 
 
@@ -53,13 +59,7 @@ def ended(service: httpx.Client, accepted: httpx.Response) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def job(service: httpx.Client, cat: bytes) -> dict[str, Any]:
-    fields = {
-        "classes": "tiger cat, 285",
-        "options.samples": "128",
-        "options.seed": "7",
-        "overlays": "signed,sheet",
-        "metadata.ticket": "4711",
-    }
+    fields = {**WISHES, "metadata.ticket": "4711"}
     return ended(service, service.post(URL, files={"image": cat}, data=fields))
 
 
@@ -115,6 +115,18 @@ def test_the_evidence_can_be_computed_with(
     assert labels.size == (arrays["width"], arrays["height"]) == (451, 300)
     assert labels.mode == "I;16"
     assert set(np.unique(np.asarray(labels))) - {65_535} == set(range(job["segments"]["count"]))
+
+
+def test_the_same_wishes_again_share_the_result_and_its_pictures(
+    service: httpx.Client, job: dict[str, Any], cat: bytes
+) -> None:
+    again = ended(service, service.post(URL, files={"image": cat}, data=WISHES))
+    assert (job["computed_by"], again["computed_by"]) == (None, job["id"])
+    assert (again["metadata"], again["samples"]["model_calls"]) == ({}, 0)
+    for own, shared in zip(job["explanations"], again["explanations"], strict=True):
+        link = shared["overlays"]["sheet"]
+        assert link.startswith(again["links"]["self"])
+        assert service.get(link).content == service.get(own["overlays"]["sheet"]).content
 
 
 def test_an_image_that_cannot_be_explained_fails_with_a_problem(service: httpx.Client) -> None:
