@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from web import strict_json
 from web.auth import needs, needs_any_key, open_to_all
+from web.documents import SessionView, ShareLink
 from web.doorkeeper import check_csrf
 from web.errors import Unauthorized, UnsupportedContentType
 from web.job_view import job_path, timestamp
@@ -97,7 +99,8 @@ def _add_shares(access: Blueprint, *, shares: Shares, store: JobStore) -> None:
         job = store.get(principal().ref(job_id))
         token, expires_at = shares.make(principal(), job.ref.id, expires_in_s=asked.expires_in_s)
         url = f"{job_path(job.ref.id)}?{PARAMETER}={token}"
-        return _json({"url": url, "token": token, "expires_at": timestamp(expires_at)}, status=201)
+        link: ShareLink = {"url": url, "token": token, "expires_at": timestamp(expires_at)}
+        return _json(link, status=201)
 
 
 def _document(*, optional: bool = False) -> Any:
@@ -111,7 +114,7 @@ def _document(*, optional: bool = False) -> Any:
     return strict_json.loads(data)
 
 
-def _session_view(who: Principal, session: Session | None) -> dict[str, Any]:
+def _session_view(who: Principal, session: Session | None) -> SessionView:
     return {
         "tenant": who.tenant,
         "scopes": sorted(who.scopes),
@@ -121,7 +124,7 @@ def _session_view(who: Principal, session: Session | None) -> dict[str, Any]:
     }
 
 
-def _json(body: dict[str, Any], *, status: int = 200) -> Response:
+def _json(body: Mapping[str, object], *, status: int = 200) -> Response:
     answer = Response(json.dumps(body), status=status, content_type="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
 
 from flask import Response
 
@@ -39,12 +39,12 @@ def find_job(store: JobStore, job_id: str) -> Job:
     return store.get(ref_of(job_id))
 
 
-def as_json(body: dict[str, Any]) -> bytes:
+def as_json(body: Mapping[str, object]) -> bytes:
     """Write a body, compactly and always in the same way."""
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def json_answer(body: bytes | dict[str, Any], *, status: int = 200) -> Response:
+def json_answer(body: bytes | Mapping[str, object], *, status: int = 200) -> Response:
     """Make an answer of JSON."""
     data = body if isinstance(body, bytes) else as_json(body)
     return Response(data, status=status, content_type="application/json")

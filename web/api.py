@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from web.acceptance import HEADER, Acceptance, checked_key
 from web.answers import RETRY_AFTER_S, as_json, find_job, json_answer
 from web.auth import needs
+from web.documents import ModelList
 from web.errors import NotFound
 from web.job_view import job_path, job_view, model_view, overlays_made
 from web.model_index import ModelIndex
@@ -96,8 +97,9 @@ def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
     @api.get("/v1/models")
     @needs("read")
     def list_models() -> Response:
-        shown = [model_view(entry, with_labels=False) for _, entry in sorted(models.all().items())]
-        return json_answer({"models": shown})
+        entries = [entry for _, entry in sorted(models.all().items())]
+        shown: ModelList = {"models": [model_view(one, with_labels=False) for one in entries]}
+        return json_answer(shown)
 
     @api.get("/v1/models/<name>")
     @needs("read")

@@ -128,9 +128,10 @@ _TOLD_BY: Mapping[str, Callable[[Any], Markup]] = MappingProxyType(
 
 
 def _word(schema: Mapping[str, Any]) -> str:
-    if schema.get("contentMediaType") or not schema:
+    if schema.get("contentMediaType"):
         return "file"
-    return str(schema.get("format") or schema.get("type") or "anything")
+    # Where there is no type, the media type beside it says all.
+    return str(schema.get("format") or schema.get("type", ""))
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:

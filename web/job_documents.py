@@ -223,9 +223,7 @@ class Job(TypedDict):
     model: JobModel
     progress: Progress
     attempts: Annotated[int, Field(ge=0, description="How often a worker has started it.")]
-    computed_by: NotRequired[
-        Annotated[JobId | None, Field(description="The job whose result this one shares.")]
-    ]
+    computed_by: Annotated[JobId | None, Field(description="The job whose result this one shares.")]
     metadata: dict[str, str]
     image: Image
     warnings: list[str]

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
+from web.documents import Model
+from web.job_documents import (
+    Explanation,
+    Failure,
+    Job,
+    JobLinks,
+    JobModel,
+    JobSummary,
+    Samples,
+    Segments,
+    Timings,
+)
 from web.problems import PROBLEMS, type_uri
+from worker.jobs import job as jobs
 from worker.jobs.catalogue import ModelEntry
-from worker.jobs.job import Failure, Job
-
-_SUMMARY = (
-    "id", "status", "created_at", "started_at", "finished_at", "expires_at", "model", "progress",
-    "attempts", "metadata", "image", "error", "links",
-)  # fmt: skip
-_TIMINGS = ("queued_s", "segment_s", "predict_s", "fit_s", "draw_s")
 
 
 def job_path(job_id: str) -> str:
@@ -22,7 +28,7 @@ def job_path(job_id: str) -> str:
     return f"/v1/explanations/{job_id}"
 
 
-def job_view(job: Job) -> dict[str, Any]:
+def job_view(job: jobs.Job) -> Job:
     """Show a job: what is not computed yet is null, and only what exists is linked to."""
     result: Mapping[str, Any] = job.result or {}
     request = job.request
@@ -33,8 +39,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),
         "expires_at": timestamp(job.expires_at),
-        "model": result.get("model")
-        or {"name": request.model, "version": request.version, "signature": None},
+        "model": _model(job),
         "progress": {
             "stage": job.progress.stage,
             "samples_done": job.progress.samples_done,
@@ -53,19 +58,41 @@ def job_view(job: Job) -> dict[str, Any]:
         "predictions": result.get("predictions"),
         "explanations": _explanations(job),
         "samples": result.get("samples") or _samples_to_come(request.options),
-        "segments": result.get("segments") or {"count": None, "sha256": None},
+        "segments": _segments(result),
         "options": result.get("options") or dict(request.options),
-        "timings": dict.fromkeys(_TIMINGS) | dict(result.get("timings", {})),
+        "timings": _timings(result.get("timings", {})),
         "error": None if job.error is None else _failure(job.error, instance=job_path(job.ref.id)),
         "links": _links(job),
     }
 
 
-def job_summary(job: Job) -> dict[str, Any]:
+def job_summary(job: jobs.Job) -> JobSummary:
     """Show a job in a list: some members of what ``job_view`` shows."""
     shown = job_view(job)
-    # Which version explained the image stands in the result, and that was not read.
-    return {name: shown[name] for name in _SUMMARY} | {"model": {"name": job.request.model}}
+    return {
+        "id": shown["id"],
+        "status": shown["status"],
+        "created_at": shown["created_at"],
+        "started_at": shown["started_at"],
+        "finished_at": shown["finished_at"],
+        "expires_at": shown["expires_at"],
+        # Which version explained the image stands in the result, and that was not read.
+        "model": {"name": job.request.model},
+        "progress": shown["progress"],
+        "attempts": shown["attempts"],
+        "metadata": shown["metadata"],
+        "image": shown["image"],
+        "error": shown["error"],
+        "links": shown["links"],
+    }
+
+
+@overload
+def timestamp(seconds: float) -> str: ...
+
+
+@overload
+def timestamp(seconds: None) -> None: ...
 
 
 def timestamp(seconds: float | None) -> str | None:
@@ -76,9 +103,9 @@ def timestamp(seconds: float | None) -> str | None:
     return text.replace("+00:00", "Z")
 
 
-def model_view(entry: ModelEntry, *, with_labels: bool) -> dict[str, Any]:
+def model_view(entry: ModelEntry, *, with_labels: bool) -> Model:
     """Show a model; its class names are many, so a list goes without them."""
-    shown: dict[str, Any] = {
+    shown: Model = {
         "name": entry.name,
         "state": entry.state,
         "version": entry.version,
@@ -96,28 +123,39 @@ def model_view(entry: ModelEntry, *, with_labels: bool) -> dict[str, Any]:
     return shown
 
 
-def overlays_made(job: Job) -> dict[int, Mapping[str, str]]:
+def overlays_made(job: jobs.Job) -> dict[int, Mapping[str, str]]:
     """By class index, the styles that were drawn and the format of each."""
     explained = (job.result or {}).get("explanations", ())
     return {item["class_index"]: item["overlays"] for item in explained}
 
 
-def _explanations(job: Job) -> list[dict[str, Any]] | None:
+def _model(job: jobs.Job) -> JobModel:
+    settled: JobModel | None = (job.result or {}).get("model")
+    asked = job.request
+    return settled or {"name": asked.model, "version": asked.version, "signature": None}
+
+
+def _segments(result: Mapping[str, Any]) -> Segments:
+    found: Segments | None = result.get("segments")
+    return found or {"count": None, "sha256": None}
+
+
+def _explanations(job: jobs.Job) -> list[Explanation] | None:
     if job.result is None:
         return None
-    return [
-        {
-            **item,
-            "overlays": {
-                style: f"{job_path(job.ref.id)}/overlays/{item['class_index']}/{style}.{extension}"
-                for style, extension in item["overlays"].items()
-            },
-        }
-        for item in job.result["explanations"]
-    ]
+    return [_explanation(kept, path=job_path(job.ref.id)) for kept in job.result["explanations"]]
 
 
-def _samples_to_come(options: Mapping[str, Any]) -> dict[str, Any]:
+def _explanation(kept: Explanation, *, path: str) -> Explanation:
+    """Show an explanation as it was kept, its pictures by their paths instead of formats."""
+    pictures = {
+        style: f"{path}/overlays/{kept['class_index']}/{style}.{extension}"
+        for style, extension in kept["overlays"].items()
+    }
+    return {**kept, "overlays": pictures}
+
+
+def _samples_to_come(options: Mapping[str, Any]) -> Samples:
     return {
         "used": None,
         "limit": options["samples"],
@@ -128,7 +166,17 @@ def _samples_to_come(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _failure(failure: Failure, *, instance: str) -> dict[str, Any]:
+def _timings(seconds: Mapping[str, float]) -> Timings:
+    return {
+        "queued_s": seconds.get("queued_s"),
+        "segment_s": seconds.get("segment_s"),
+        "predict_s": seconds.get("predict_s"),
+        "fit_s": seconds.get("fit_s"),
+        "draw_s": seconds.get("draw_s"),
+    }
+
+
+def _failure(failure: jobs.Failure, *, instance: str) -> Failure:
     # A worker of another version may report a type that this process does not know yet.
     slug = failure.type if failure.type in PROBLEMS else "internal"
     kind = PROBLEMS[slug]
@@ -144,11 +192,12 @@ def _failure(failure: Failure, *, instance: str) -> dict[str, Any]:
     }
 
 
-def _links(job: Job) -> dict[str, str]:
+def _links(job: jobs.Job) -> JobLinks:
     path = job_path(job.ref.id)
-    links = {"self": path, "image": f"{path}/image"}
+    links: JobLinks = {"self": path, "image": f"{path}/image"}
     if not job.is_terminal:
-        links |= {"cancel": f"{path}/cancel", "events": f"{path}/events"}
+        links["cancel"] = f"{path}/cancel"
+        links["events"] = f"{path}/events"
     if job.result is not None:
         links["attributions"] = f"{path}/attributions.json"
         links["segments"] = f"{path}/segments.png"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from typing import Any
 
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
 from web.errors import FieldError, InvalidRequest, pointer_to
+from web.job_documents import JobPage
 from web.job_view import job_summary
 from web.schemas import RequestModel, validate
 from web.strict_json import check_values
@@ -72,7 +72,7 @@ def read_cursor(cursor: str | None) -> Position | None:
     return position
 
 
-def page_view(page: Page) -> dict[str, Any]:
+def page_view(page: Page) -> JobPage:
     """Show a page."""
     return {
         "explanations": [job_summary(job) for job in page.jobs],

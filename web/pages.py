@@ -72,7 +72,7 @@ def blueprint() -> Blueprint:
         answer = (
             _page("problem.html", problem=shown, slug=slug)
             if wanted == _HTML
-            else json_answer(dict(shown))
+            else json_answer(shown)
         )
         answer.headers["Cache-Control"] = _CACHE
         answer.vary.add("Accept")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+
+from web.documents import Problem
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -179,10 +180,10 @@ def type_uri(slug: str) -> str:
 
 def problem(
     slug: str, *, detail: str, status: int | None = None, instance: str | None = None
-) -> dict[str, Any]:
+) -> Problem:
     """Problem details (RFC 9457) of a type in ``PROBLEMS``."""
     kind = PROBLEMS[slug]
-    body: dict[str, Any] = {
+    body: Problem = {
         "type": type_uri(slug),
         "title": kind.title,
         "status": kind.status if status is None else status,

@@ -16,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors as http
 from gunicorn.workers.gthread import ThreadWorker
 
+from web.documents import Problem
 from web.problems import MEDIA_TYPE, problem
 from web.settings import WebSettings
 from web.streams import STREAMS
@@ -59,7 +60,7 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
             self.log.debug("the client did not take the answer: %s", error)
 
 
-def _raw(answer: dict[str, Any]) -> bytes:
+def _raw(answer: Problem) -> bytes:
     body = json.dumps(answer).encode()
     status = answer["status"]
     head = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from web.job_view import job_view, timestamp
@@ -69,7 +70,7 @@ def ended(event: Event, job: Job) -> bytes:
     return _message(event.id, event.type, job_view(job))
 
 
-def _message(event_id: str, name: str, data: dict[str, Any]) -> bytes:
+def _message(event_id: str, name: str, data: Mapping[str, object]) -> bytes:
     # JSON has no line breaks outside of what it escapes, so the data are one line.
     body = json.dumps(data, separators=(",", ":"))
     return f"id: {event_id}\nevent: {name}\ndata: {body}\n\n".encode()

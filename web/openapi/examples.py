@@ -66,6 +66,7 @@ _TIMES = {
 _COMMON: Mapping[str, Any] = {
     "id": JOB_ID,
     "attempts": 1,
+    "computed_by": None,
     "metadata": {"ticket": "4711"},
     "image": {"sha256": "1f" * 32, "width": 451, "height": 300},
     "error": None,

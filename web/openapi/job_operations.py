@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from web import sse
 from web.access_api import Share
 from web.documents import Attributions, ShareLink
 from web.job_documents import Job, JobPage
@@ -63,7 +64,14 @@ JOB_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 "unsupported-image",
                 "queue-full",
             ),
-            leads_to=("getExplanation", "cancelExplanation", "deleteExplanation"),
+            leads_to=(
+                "getExplanation",
+                "streamExplanation",
+                "getImage",
+                "shareExplanation",
+                "cancelExplanation",
+                "deleteExplanation",
+            ),
         ),
         "api.poll": Operation(
             id="getExplanation",
@@ -92,7 +100,7 @@ JOB_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             answers={
                 200: Answer(
                     description="The events. The stream ends with the job.",
-                    media=("text/event-stream",),
+                    media=(sse.MEDIA_TYPE,),
                     example=examples.EVENTS,
                 ),
                 204: Answer(description="The job has ended and the client has seen all events."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from web import sse
 from web.documents import Problem
 from web.openapi import headers
 from web.openapi.parts import FORM, JSON, Answer, Body, Example
@@ -132,8 +133,8 @@ def _answer(answer: Answer, schemas: Schemas) -> dict[str, Any]:
 
 
 def _text_or_bytes(media: str) -> dict[str, Any]:
-    # Bytes have no JSON type, and OpenAPI 3.1 says so by an empty schema.
-    return {"type": "string"} if media.startswith("text/") else {}
+    # Neither bytes nor a stream of events has a JSON type: OpenAPI 3.1 says so by no schema.
+    return {} if media.startswith("image/") or media == sse.MEDIA_TYPE else {"type": "string"}
 
 
 def _problems(route: Route) -> dict[str, Any]:

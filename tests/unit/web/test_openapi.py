@@ -11,16 +11,19 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from tests.support import pictures
+from tests.support import documented, pictures
 from tests.support.bad_input import ALL
 from tests.support.contract import Contract
-from tests.unit.web import documented
 from tests.unit.web.conftest import model
+from tests.unit.web.fakes import NOW
 from web.auth import open_to_all
 from web.openapi.document import build
+from web.openapi.examples import FINISHED
 from web.openapi.operations import OPERATIONS
 from web.openapi.routes import Undocumented
 from web.schemas import JobFields
+from worker.jobs.job import Progress
+from worker.jobs.tenants import Tenants, TenantSettings
 
 SUBMIT = "createExplanation"
 # What these ask for is there while the job has not ended.
@@ -51,8 +54,35 @@ def contract(made, service):
 
 @pytest.fixture
 def filled(service):
-    documented.fill(service)
+    """The service in which the examples are true."""
+    service.keys.add(documented.KEY, tenant="default")
+    queue(service)
+    service.store.happen(documented.REF, "succeeded")
+    service.store.change(
+        documented.REF,
+        status="succeeded",
+        result=documented.result(3),
+        progress=Progress(stage="done", samples_done=512, samples_limit=1000),
+        attempts=1,
+        fence=3,
+        finished_at=NOW,
+    )
+    service.blobs.kept.update(documented.blobs(3))
     return service
+
+
+def queue(service):
+    """Accept the job of the examples."""
+    service.store.create(
+        ref=documented.REF,
+        queue="interactive",
+        request=documented.REQUEST,
+        image=documented.IMAGE,
+        deadline_s=60,
+        retention_s=600,
+        queue_limit=None,
+    )
+    service.store.happen(documented.REF, "queued")
 
 
 def check(contract, operation, answer):
@@ -126,7 +156,7 @@ def test_it_says_who_may_call_what(contract):
 @pytest.mark.parametrize("operation_id", IDS)
 def test_every_operation_answers_its_example_as_the_document_says(filled, contract, operation_id):
     if operation_id in BEFORE_THE_END:
-        filled.store.jobs[documented.REF] = documented.QUEUED
+        queue(filled)
     more = {}
     _, _, operation = contract.operations()[operation_id]
     if "requestBody" in operation:
@@ -177,6 +207,42 @@ def test_every_example_of_an_answer_has_its_schema(contract):
     assert checked >= 3
 
 
+def test_the_job_of_the_examples_is_shown_as_in_its_example(filled, contract):
+    shown = call(filled, contract, "getExplanation").get_json()
+    own = {name for name in shown if name.endswith("_at")}
+    assert {name: shown[name] for name in set(FINISHED) - own} == {
+        name: FINISHED[name] for name in set(FINISHED) - own
+    }
+
+
+@pytest.mark.parametrize("operation_id", IDS)
+def test_every_operation_says_how_it_answers_without_the_store(filled, contract, operation_id):
+    filled.store.down = filled.catalogue.down = filled.keys.down = True
+    _, _, operation = contract.operations()[operation_id]
+    more = {"json": {"key": "ll_other"}} if operation_id == "signIn" else {}
+    answer = call(filled, contract, operation_id, **more)
+    assert answer.status_code == 503 or operation["security"] == []
+    check(contract, operation, answer)
+
+
+@pytest.mark.parametrize("operation_id", IDS)
+def test_every_operation_says_how_it_answers_without_a_key(filled, contract, operation_id):
+    _, _, operation = contract.operations()[operation_id]
+    more = {"json": {"key": "ll_other"}} if operation_id == "signIn" else {}
+    answer = call(filled, contract, operation_id, headers={}, **more)
+    assert answer.status_code == 401 or operation["security"] == []
+    check(contract, operation, answer)
+
+
+def test_a_tenant_that_asks_too_often_is_answered_as_the_document_says(make_service, contract):
+    service = make_service(tenants=Tenants(defaults=TenantSettings(rate_limit="1/minute")))
+    operation = contract.operations()[SUBMIT][2]
+    for status in (415, 429):
+        answer = service.client.post("/v1/explanations")
+        assert answer.status_code == status
+        check(contract, operation, answer)
+
+
 def test_a_model_is_shown_as_the_document_says_whatever_is_known_of_it(make_service, contract):
     unknown = dict.fromkeys(("version", "signature", "input_size", "labels", "class_count"))
     service = make_service((model(state="unavailable", problem="Start it.", **unknown),))
@@ -225,6 +291,28 @@ def test_the_schema_takes_the_options_that_the_service_takes(service, contract, 
     assert (contract.errors(content["schema"], body, closed=False) == []) is is_valid
     answer = service.client.post("/v1/explanations", json=body)
     assert answer.status_code == (202 if is_valid else 422)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_valid"),
+    [("", True), ("1-0", True), ("7", True), ("1-", False), ("-1", False), ("one", False)],
+)
+def test_the_schema_takes_the_event_ids_that_the_service_takes(filled, contract, text, is_valid):
+    operation = contract.operations()["streamExplanation"][2]
+    header = next(one for one in operation["parameters"] if one["name"] == "Last-Event-ID")
+    assert (contract.errors(header["schema"], text) == []) is is_valid
+    headers = {"Authorization": f"Bearer {documented.KEY}", "Last-Event-ID": text}
+    answer = call(filled, contract, "streamExplanation", headers=headers)
+    assert (answer.status_code == 400) is not is_valid
+
+
+def test_any_text_may_be_sent_as_an_etag(filled, contract):
+    operation = contract.operations()["getExplanation"][2]
+    for text in ("", "*", '"a", W/"b"', "\x84"):
+        headers = {"Authorization": f"Bearer {documented.KEY}", "If-None-Match": text}
+        answer = call(filled, contract, "getExplanation", headers=headers)
+        assert answer.status_code == (304 if text == "*" else 200)
+        check(contract, operation, answer)
 
 
 def test_the_schema_of_a_form_knows_every_field(contract):
