@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import redis
 from flask import Flask, Response, request
 
-from web import access_api, api, errors, health, owner_api, pages
+from web import access_api, api, errors, health, owner_api, pages, webhook_api
 from web.acceptance import Acceptance
 from web.doorkeeper import Doorkeeper
 from web.keyring import KeyRing
 from web.limits import RateLimits
 from web.model_index import ModelIndex
 from web.parsing import Request
-from web.ports import Blobs, Catalogue, JobStore, Keys, Ports, Queue, Reservations
+from web.ports import Blobs, Catalogue, JobStore, Keys, Outbox, Ports, Queue, Reservations
 from web.sessions import Sessions
 from web.settings import WebSettings
 from web.shares import Shares
@@ -22,6 +23,7 @@ from web.streams import STREAMS, Streams
 from web.submit import Submitter
 from web.tickets import Tickets
 from worker.jobs.tenants import Tenants
+from worker.webhooks.addresses import Policy
 
 MAX_FORM_FIELD_BYTES = 500_000
 MAX_FORM_PARTS = 100
@@ -43,7 +45,9 @@ def create_app(
     catalogue: Catalogue,
     keys: Keys,
     reservations: Reservations,
+    outbox: Outbox,
     tenants: Tenants,
+    webhook_policy: Callable[[str], Policy],
     limiter_redis: redis.Redis | None,
     retention_s: int = 86_400,
 ) -> Flask:
@@ -52,10 +56,12 @@ def create_app(
     Parameters
     ----------
     settings : WebSettings
-    store, blobs, queue, catalogue, keys, reservations
+    store, blobs, queue, catalogue, keys, reservations, outbox
         What it works with; nothing is called before the first request.
     tenants : Tenants
         What each may do.
+    webhook_policy : callable
+        Where the webhooks of each may go.
     limiter_redis : redis.Redis or None
         Where requests are counted; in the memory of this process if None.
     retention_s : int
@@ -64,7 +70,12 @@ def create_app(
     ports = Ports(store=store, blobs=blobs, queue=queue, catalogue=catalogue)
     models = ModelIndex(catalogue, ttl_s=settings.catalogue_ttl_s)
     submitter = Submitter(
-        ports=ports, models=models, settings=settings, tenants=tenants, retention_s=retention_s
+        ports=ports,
+        models=models,
+        settings=settings,
+        tenants=tenants,
+        webhook_policy=webhook_policy,
+        retention_s=retention_s,
     )
     app = Flask(__name__, static_folder=None)
     app.request_class = Request
@@ -80,6 +91,7 @@ def create_app(
     app.register_blueprint(api.blueprint(ports=ports, models=models, acceptance=acceptance))
     streams = app.extensions[STREAMS] = Streams(store, most=settings.web_streams)
     app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
+    app.register_blueprint(webhook_api.blueprint(store=store, outbox=outbox))
     app.register_blueprint(health.blueprint(catalogue))
     app.register_blueprint(pages.blueprint())
     app.after_request(_secure)

@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from web.problems import MEDIA_TYPE, PROBLEMS, problem
 from worker import images
 from worker.jobs import errors as jobs
+from worker.webhooks.outbox import NothingToRedeliver
 
 RETRY_AFTER_S = 5
 # Jobs take seconds: a full queue has room again about as soon.
@@ -71,6 +72,10 @@ class InvalidRequest(RequestError):
     def at(cls, pointer: str, detail: str) -> InvalidRequest:
         """One bad field."""
         return cls([FieldError(pointer=pointer, detail=detail)])
+
+
+class BadWebhookUrl(InvalidRequest):
+    """A webhook may not go there."""
 
 
 class UnsupportedContentType(RequestError):
@@ -149,6 +154,7 @@ TABLE: dict[type[Exception], Rule] = {
     InvalidRequest: Rule(slug="invalid-request"),
     # gunicorn finds fault with a chunk only when the body is read.
     ParseException: Rule(slug="invalid-request", status=400, detail=_CUT_SHORT),
+    BadWebhookUrl: Rule(slug="bad-webhook-url"),
     UnsupportedContentType: Rule(slug="unsupported-media-type"),
     UnknownModel: Rule(slug="unknown-model"),
     UnknownClass: Rule(slug="unknown-class"),
@@ -174,6 +180,11 @@ TABLE: dict[type[Exception], Rule] = {
         slug="conflict",
         detail="A request with this Idempotency-Key is being served at this moment.",
         retry_after_s=1,
+    ),
+    NothingToRedeliver: Rule(
+        slug="conflict",
+        detail="There is nothing to tell: the job has no webhook, or nothing has happened yet that "
+        "it is to be told.",
     ),
     jobs.BlobMissing: Rule(slug="not-found", detail="This is no longer stored."),
     jobs.StoreUnavailable: Rule(

@@ -38,6 +38,9 @@ def document_of(fields: Mapping[str, str]) -> dict[str, Any]:
     for name, read in (("classes", _classes), ("overlays", _list)):
         if isinstance(document.get(name), str):
             document[name] = read(document[name])
+    webhook = document.get("webhook")
+    if isinstance(webhook, dict) and isinstance(webhook.get("events"), str):
+        webhook["events"] = _list(webhook["events"])
     return document
 
 

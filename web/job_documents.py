@@ -183,7 +183,7 @@ class Timings(TypedDict):
 
 
 class JobLinks(TypedDict):
-    """Paths of what there is: `cancel` and `events` until the end, the others from it."""
+    """Paths of what there is: `cancel` and `events` until the end, pictures' data from it."""
 
     self: Path
     image: Path
@@ -191,6 +191,7 @@ class JobLinks(TypedDict):
     events: NotRequired[Path]
     attributions: NotRequired[Path]
     segments: NotRequired[Path]
+    webhook: NotRequired[Path]
 
 
 class JobSummary(TypedDict):

@@ -28,6 +28,11 @@ def job_path(job_id: str) -> str:
     return f"/v1/explanations/{job_id}"
 
 
+def webhook_path(job_id: str) -> str:
+    """Path of the delivery log of a job's webhook."""
+    return f"{job_path(job_id)}/webhook"
+
+
 def job_view(job: jobs.Job) -> Job:
     """Show a job: what is not computed yet is null, and only what exists is linked to."""
     result: Mapping[str, Any] = job.result or {}
@@ -201,4 +206,6 @@ def _links(job: jobs.Job) -> JobLinks:
     if job.result is not None:
         links["attributions"] = f"{path}/attributions.json"
         links["segments"] = f"{path}/segments.png"
+    if job.request.webhook is not None:
+        links["webhook"] = webhook_path(job.ref.id)
     return links

@@ -25,6 +25,9 @@ from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
 from worker.jobs.store import Store
 from worker.jobs.tenants import Tenants, TenantsError, load_tenants
+from worker.webhooks.addresses import Policy
+from worker.webhooks.outbox import Outbox
+from worker.webhooks.settings import WebhookSettings, policies
 
 _log = structlog.get_logger("web.main")
 
@@ -36,9 +39,10 @@ class CannotStart(Exception):
 def main() -> int:
     """Serve until stopped; return an exit code."""
     try:
-        settings, store_settings = read_settings()
+        settings, store_settings, webhook_settings = read_settings()
         configure_logging(settings.log_level)
         tenants = load_tenants(store_settings.tenants_file)
+        webhook_policy = policies(webhook_settings.policy(), tenants)
         check_exposure(settings, any_key=lambda: _any_key(store_settings))
         check_port(settings.address)
     except (CannotStart, TenantsError) as error:
@@ -46,12 +50,17 @@ def main() -> int:
         return 1
     # Both addresses of the store may hold a password.
     store = store_settings.model_dump(mode="json", exclude={"redis_url", "blob_url"})
-    _log.info("starting", settings=settings.model_dump(mode="json"), store=store)
-    Server(lambda: build(settings, store_settings, tenants), settings).run()
+    _log.info(
+        "starting",
+        settings=settings.model_dump(mode="json"),
+        store=store,
+        webhooks=webhook_settings.model_dump(mode="json"),
+    )
+    Server(lambda: build(settings, store_settings, tenants, webhook_policy), settings).run()
     return 0
 
 
-def read_settings() -> tuple[WebSettings, StoreSettings]:
+def read_settings() -> tuple[WebSettings, StoreSettings, WebhookSettings]:
     """Read ``LIMELIGHT_*``.
 
     Raises
@@ -60,7 +69,7 @@ def read_settings() -> tuple[WebSettings, StoreSettings]:
         Naming every variable that cannot be used, without its value.
     """
     try:
-        return WebSettings(), StoreSettings()
+        return WebSettings(), StoreSettings(), WebhookSettings()
     except ValidationError as error:
         problems = "; ".join(
             f"LIMELIGHT_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
@@ -116,7 +125,12 @@ def check_port(address: Address) -> None:
             raise CannotStart(f"cannot listen on {where}: {reason} (LIMELIGHT_BIND).") from error
 
 
-def build(settings: WebSettings, store_settings: StoreSettings, tenants: Tenants) -> Flask:
+def build(
+    settings: WebSettings,
+    store_settings: StoreSettings,
+    tenants: Tenants,
+    webhook_policy: Callable[[str], Policy],
+) -> Flask:
     """Build the application over Redis. Nothing is sent before the first request."""
     redis = connect(store_settings)
     return create_app(
@@ -127,7 +141,9 @@ def build(settings: WebSettings, store_settings: StoreSettings, tenants: Tenants
         catalogue=Catalogue(redis),
         keys=KeyStore(redis),
         reservations=Idempotency(redis),
+        outbox=Outbox(redis),
         tenants=tenants,
+        webhook_policy=webhook_policy,
         limiter_redis=redis,
         retention_s=store_settings.retention_s,
     )

@@ -15,6 +15,7 @@ from worker.jobs.events import Event
 from worker.jobs.idempotency import Answered, Reservation
 from worker.jobs.job import Job, JobRef, JobRequest, QueueName, Status, UploadedImage
 from worker.jobs.listing import Page, Position
+from worker.webhooks.outbox import DeliveryLog
 
 
 class JobStore(Protocol):
@@ -138,6 +139,16 @@ class Keys(Protocol):
 
     def secret(self) -> str:
         """Return what sessions and share links are signed with, the same in all processes."""
+
+
+class Outbox(Protocol):
+    """What webhooks were told, and are yet to be told."""
+
+    def log(self, ref: JobRef) -> DeliveryLog | None:
+        """Return the deliveries of a job's webhook; None if nothing was to be told yet."""
+
+    def redeliver(self, ref: JobRef) -> str:
+        """Send the latest event once more, or raise ``NothingToRedeliver``; return its name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -114,6 +114,12 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
             "The class is not known to the model",
             "GET /v1/models/{name} lists the model's class names in the order of their indices.",
         ),
+        "bad-webhook-url": _type(
+            422,
+            "The webhook cannot go to this URL",
+            "Name a public host by https, at a usual port. The operator can allow internal hosts, "
+            "networks, other ports and http (LIMELIGHT_WEBHOOK_*, `webhook_hosts`).",
+        ),
         "rate-limited": _type(
             429,
             "Too many requests",

@@ -27,7 +27,7 @@ from worker.explain.options import (
     TopClasses,
 )
 from worker.explain.presets import PRESETS, STYLES
-from worker.jobs.job import QueueName
+from worker.jobs.job import WEBHOOK_EVENTS, QueueName
 
 MIN_RETENTION_S = 60
 M = TypeVar("M", bound=BaseModel)
@@ -36,6 +36,12 @@ M = TypeVar("M", bound=BaseModel)
 def _known_preset(name: str) -> str:
     if name not in PRESETS:
         raise ValueError(f"there is no such preset; those that exist: {', '.join(PRESETS)}")
+    return name
+
+
+def _known_event(name: str) -> str:
+    if name not in WEBHOOK_EVENTS:
+        raise ValueError(f"there is no such event; those that exist: {', '.join(WEBHOOK_EVENTS)}")
     return name
 
 
@@ -82,6 +88,9 @@ OptionsOverPreset = Annotated[
 Preset = Annotated[
     str, AfterValidator(_known_preset), Field(json_schema_extra={"enum": list(PRESETS)})
 ]
+WebhookEvent = Annotated[
+    str, AfterValidator(_known_event), Field(json_schema_extra={"enum": list(WEBHOOK_EVENTS)})
+]
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, Field(max_length=500)]
 
@@ -90,6 +99,18 @@ class RequestModel(BaseModel):
     """Base of what clients send: unknown fields are refused, JSON types are not coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class WebhookFields(RequestModel):
+    """Who is told what becomes of a job. Where that may be is the tenant's and not said here."""
+
+    url: str = Field(description="Where to send a POST; https, and no internal address.")
+    events: list[WebhookEvent] | None = Field(
+        None,
+        min_length=1,
+        max_length=len(WEBHOOK_EVENTS),
+        description="What to tell; if null everything.",
+    )
 
 
 class JobFields(RequestModel):
@@ -120,6 +141,9 @@ class JobFields(RequestModel):
         None,
         max_length=len(STYLES),
         description="Pictures to draw, each a style or an object; if null those of the preset.",
+    )
+    webhook: WebhookFields | None = Field(
+        None, description="An address of yours that is told of the job's start and end."
     )
     queue: QueueName = Field("interactive", description="`bulk` waits behind `interactive`.")
     retention_s: int | None = Field(

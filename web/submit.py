@@ -5,32 +5,35 @@ Nothing is written before every check has passed, so a refused request leaves no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
-from web.errors import FieldError, InvalidRequest
+from web.errors import BadWebhookUrl, FieldError, InvalidRequest
 from web.model_index import ModelIndex, resolve_classes
 from web.parsing import Submission
 from web.ports import Ports
-from web.schemas import JobFields, field_errors
+from web.schemas import JobFields, WebhookFields, field_errors
 from web.settings import WebSettings
 from worker import images
 from worker.explain.options import ExplanationOptions, Picture, TopClasses
 from worker.explain.presets import PRESETS, picture, resolve
 from worker.jobs import errors as jobs
 from worker.jobs.job import (
+    WEBHOOK_EVENTS,
     Job,
     JobRef,
     JobRequest,
     UploadedImage,
+    Webhook,
     upload_key,
     upload_segments_key,
 )
 from worker.jobs.tenants import Tenants
+from worker.webhooks import addresses
 
 _log = structlog.get_logger("web.submit")
 
@@ -41,6 +44,8 @@ class Submitter:
 
     Attributes
     ----------
+    webhook_policy : callable
+        Where webhooks may go, by tenant.
     retention_s : int
         Retention of a job that asks for none.
     """
@@ -49,6 +54,7 @@ class Submitter:
     models: ModelIndex
     settings: WebSettings
     tenants: Tenants
+    webhook_policy: Callable[[str], addresses.Policy]
     retention_s: int
 
     def submit(self, submission: Submission, *, ref: JobRef) -> Job:
@@ -64,14 +70,14 @@ class Submitter:
         worker.jobs.errors.JobsError
             If it could not be stored.
         """
-        request = self._checked(submission)
+        request = self._checked(submission, ref.tenant)
         retention_s = self._retention_of(submission.fields, ref.tenant)
         image = _decoded(submission)
         job = self._recorded(submission, request, ref=ref, image=image, retention_s=retention_s)
         self._publish(job)
         return job
 
-    def _checked(self, submission: Submission) -> JobRequest:
+    def _checked(self, submission: Submission, tenant: str) -> JobRequest:
         fields = submission.fields
         entry = self.models.for_request(fields.model, default=self.settings.default_model)
         classes: Mapping[str, Any] | tuple[int, ...]
@@ -88,6 +94,7 @@ class Submitter:
             overlays=tuple(overlay.model_dump() for overlay in _overlays(fields)),
             has_segments=submission.segments is not None,
             metadata=fields.metadata,
+            webhook=_webhook(fields.webhook, self.webhook_policy(tenant)),
         )
 
     def _retention_of(self, fields: JobFields, tenant: str) -> int:
@@ -131,6 +138,17 @@ class Submitter:
             self.ports.store.mark_published(job.ref)
         except jobs.JobsError as error:
             _log.warning("accepted but not published yet", job=str(job.ref), error=str(error))
+
+
+def _webhook(asked: WebhookFields | None, policy: addresses.Policy) -> Webhook | None:
+    """Check where a webhook is to go, as far as that can be told without resolving its host."""
+    if asked is None:
+        return None
+    try:
+        addresses.check_url(asked.url, policy)
+    except addresses.BadWebhookUrl as error:
+        raise BadWebhookUrl.at("/webhook/url", error.reason) from error
+    return Webhook(url=asked.url, events=tuple(dict.fromkeys(asked.events or WEBHOOK_EVENTS)))
 
 
 def _options(submission: Submission) -> ExplanationOptions:

@@ -7,7 +7,15 @@ from typing import Any
 
 from tests.support import pictures
 from web.openapi.examples import FINISHED, JOB_ID
-from worker.jobs.job import JobRef, JobRequest, UploadedImage, artifact_key, upload_key
+from web.openapi.webhook_operations import LOG
+from worker.jobs.job import (
+    JobRef,
+    JobRequest,
+    UploadedImage,
+    Webhook,
+    artifact_key,
+    upload_key,
+)
 
 REF = JobRef("default", JOB_ID)
 # As the document writes a key.
@@ -19,6 +27,7 @@ REQUEST = JobRequest(
     options={**FINISHED["options"], "sampler": FINISHED["samples"]["sampler"]},
     overlays=({"style": "signed"},),
     metadata=FINISHED["metadata"],
+    webhook=Webhook(url=LOG["url"], events=tuple(LOG["events"])),
 )
 IMAGE = UploadedImage(**FINISHED["image"])
 _AS_SHOWN = (

@@ -39,6 +39,16 @@ SUBMIT_BODIES: Mapping[str, Example] = MappingProxyType(
                 "retention_s": 3600,
             },
         ),
+        "webhook": Example(
+            summary="Tell another service of the end",
+            value={
+                "image": _IMAGE,
+                "webhook": {
+                    "url": "https://example.org/hook",
+                    "events": ["explanation.succeeded", "explanation.failed"],
+                },
+            },
+        ),
     }
 )
 
@@ -123,6 +133,7 @@ FINISHED: Mapping[str, Any] = {
         "image": f"{_PATH}/image",
         "attributions": f"{_PATH}/attributions.json",
         "segments": f"{_PATH}/segments.png",
+        "webhook": f"{_PATH}/webhook",
     },
 }
 
@@ -146,6 +157,7 @@ ACCEPTED: Mapping[str, Any] = {
         "image": f"{_PATH}/image",
         "cancel": f"{_PATH}/cancel",
         "events": f"{_PATH}/events",
+        "webhook": f"{_PATH}/webhook",
     },
 }
 

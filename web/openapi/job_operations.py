@@ -55,6 +55,7 @@ JOB_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 "invalid-image",
                 "unknown-model",
                 "unknown-class",
+                "bad-webhook-url",
                 "idempotency-mismatch",
                 "conflict",
                 "gone",

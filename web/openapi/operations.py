@@ -9,6 +9,7 @@ from web.access_api import SignIn
 from web.documents import Live, Model, ModelList, ProblemPage, Ready, SessionView
 from web.openapi.job_operations import JOB_OPERATIONS
 from web.openapi.parts import JSON, MALFORMED, Answer, Body, Example, Operation
+from web.openapi.webhook_operations import WEBHOOK_OPERATIONS
 
 _MODELS = "Models"
 _SESSIONS = "Signing in"
@@ -17,6 +18,7 @@ _SERVICE = "The service"
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         **JOB_OPERATIONS,
+        **WEBHOOK_OPERATIONS,
         "api.list_models": Operation(
             id="listModels",
             tag=_MODELS,

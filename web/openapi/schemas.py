@@ -85,9 +85,7 @@ def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
         The schema of ``JobFields``.
     """
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
-    nested = [
-        name for name, field in fields["properties"].items() if "$ref" in field or _is_map(field)
-    ]
+    nested = [name for name, field in fields["properties"].items() if _is_object(field)]
     texts = {
         name: {"type": "string", "description": field.get("description", "")}
         for name, field in fields["properties"].items()
@@ -107,5 +105,7 @@ def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_map(field: Mapping[str, Any]) -> bool:
-    return field.get("type") == "object"
+def _is_object(field: Mapping[str, Any]) -> bool:
+    """Whether a field can only be given by its parts: an object, which may also be null."""
+    ways = [way for way in field.get("anyOf", [field]) if way != {"type": "null"}]
+    return all("$ref" in way or way.get("type") == "object" for way in ways)

@@ -11,7 +11,8 @@ from tests.support.bad_input.case import BadInput
 from tests.support.bad_input.documents import DOCUMENTS
 from tests.support.bad_input.images import IMAGES, ODD_IMAGES, SEGMENTS, OddImage
 from tests.support.bad_input.paths import PATHS
+from tests.support.bad_input.webhooks import WEBHOOKS
 
-ALL = [*BODIES, *DOCUMENTS, *SEGMENTS, *IMAGES, *PATHS]
+ALL = [*BODIES, *DOCUMENTS, *SEGMENTS, *IMAGES, *WEBHOOKS, *PATHS]
 
 __all__ = ["ALL", "ODD_IMAGES", "BadInput", "OddImage"]

@@ -51,7 +51,6 @@ DOCUMENTS = [
     of_json("lone surrogate in a key", r'"\ud800": 1', says="surrogate"),
     of_json("NUL", r'"metadata": {"a": "x\u0000"}', "/metadata/a"),
     of_json("unknown field", '"modle": "x"', "/modle", says="model, version, classes"),
-    of_json("webhook, not supported yet", '"webhook": {"url": "https://x"}', "/webhook"),
     of_json("unknown option", '"options": {"sampels": 5}', "/options/sampels", says="samples"),
     of_json(
         "unknown option of a method",

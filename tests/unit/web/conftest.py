@@ -10,6 +10,7 @@ from tests.unit.web.fakes import (
     FixedCatalogue,
     MemoryBlobs,
     MemoryKeys,
+    MemoryOutbox,
     MemoryQueue,
     MemoryReservations,
     MemoryStore,
@@ -18,6 +19,8 @@ from web.app import create_app
 from web.settings import WebSettings
 from worker.jobs.catalogue import ModelEntry
 from worker.jobs.tenants import Tenants
+from worker.webhooks.addresses import Policy
+from worker.webhooks.settings import policies
 
 LABELS = ("tabby", "Egyptian cat", "tiger cat", "espresso", "lynx")
 
@@ -47,6 +50,7 @@ class Service:
     queue: MemoryQueue
     catalogue: FixedCatalogue
     keys: MemoryKeys
+    outbox: MemoryOutbox
 
     def is_untouched(self) -> bool:
         return not (self.store.jobs or self.blobs.kept or self.queue.messages)
@@ -57,9 +61,10 @@ def make_service(monkeypatch):
     for name in ("DEFAULT_MODEL", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
         monkeypatch.delenv(f"LIMELIGHT_{name}", raising=False)
 
-    def make(models=None, *, tenants=None, limiter_redis=None, **settings):
+    def make(models=None, *, tenants=None, limiter_redis=None, webhooks=None, **settings):
         store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
-        keys = MemoryKeys()
+        keys, outbox = MemoryKeys(), MemoryOutbox(store)
+        tenants = tenants or Tenants()
         catalogue = FixedCatalogue(
             {entry.name: entry for entry in ([model()] if models is None else models)}
         )
@@ -71,11 +76,13 @@ def make_service(monkeypatch):
             catalogue=catalogue,
             keys=keys,
             reservations=MemoryReservations(store),
-            tenants=tenants or Tenants(),
+            outbox=outbox,
+            tenants=tenants,
+            webhook_policy=policies(webhooks or Policy(), tenants),
             limiter_redis=limiter_redis,
             retention_s=3_600,
         )
-        return Service(app.test_client(), store, blobs, queue, catalogue, keys)
+        return Service(app.test_client(), store, blobs, queue, catalogue, keys, outbox)
 
     return make
 

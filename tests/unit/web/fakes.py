@@ -25,6 +25,7 @@ from worker.jobs.events import Event
 from worker.jobs.idempotency import Answered, Reservation
 from worker.jobs.job import Job, JobRef, JobRequest, QueueName, Status, UploadedImage
 from worker.jobs.listing import Page, Position
+from worker.webhooks.outbox import Attempt, Delivery, DeliveryLog, NothingToRedeliver
 
 NOW = 1_760_000_000.25
 SECRET_ADDRESS = "redis://user:hunter2@10.1.2.3:6379/0"
@@ -181,6 +182,42 @@ class MemoryReservations:
 
     def release(self, reservation: Reservation) -> None:
         del self.kept[reservation.job.tenant, reservation.key]
+
+
+class MemoryOutbox:
+    """Deliveries as the tests put them; a redelivery makes the latest pending."""
+
+    def __init__(self, store: MemoryStore):
+        self._store = store
+        self.kept: dict[JobRef, list[Delivery]] = {}
+        self.redelivered: list[JobRef] = []
+
+    def log(self, ref: JobRef) -> DeliveryLog | None:
+        webhook = self._store.get(ref).request.webhook
+        if ref not in self.kept or webhook is None:
+            return None
+        return DeliveryLog(webhook.url, tuple(self.kept[ref]))
+
+    def redeliver(self, ref: JobRef) -> str:
+        if self.log(ref) is None:
+            raise NothingToRedeliver(str(ref))
+        self.redelivered.append(ref)
+        latest = self.kept[ref].pop()
+        self.kept[ref].append(replace(latest, state="pending", next_try_at=NOW))
+        return latest.event
+
+    def add(self, ref: JobRef, status: str, **changes: Any) -> Delivery:
+        """Let an event have been told, at the first try."""
+        told = Delivery(
+            id=f"msg_{ref.id.removeprefix('exp_')}_{status}",
+            event=f"explanation.{status}",
+            at=NOW,
+            state="delivered",
+            attempts=(Attempt(at=NOW + 0.5, took_s=0.125, status_code=204),),
+            next_try_at=None,
+        )
+        self.kept.setdefault(ref, []).append(replace(told, **changes))
+        return self.kept[ref][-1]
 
 
 class MemoryBlobs:

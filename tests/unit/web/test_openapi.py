@@ -58,6 +58,7 @@ def filled(service):
     service.keys.add(documented.KEY, tenant="default")
     queue(service)
     service.store.happen(documented.REF, "succeeded")
+    service.outbox.add(documented.REF, "succeeded")
     service.store.change(
         documented.REF,
         status="succeeded",
