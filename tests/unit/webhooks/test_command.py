@@ -19,4 +19,4 @@ def test_the_secret_commands_join_the_client_s_own_group() -> None:
     group = OpenGroup("limelight", commands=[webhooks], find=lambda: [point])
     joined = group.get_command(click.Context(group), "webhooks")
     assert isinstance(joined, click.Group)
-    assert set(joined.commands) == {"listen", "secret"}
+    assert {"listen", "secret"} <= set(joined.commands)
