@@ -10,6 +10,7 @@ with Client("http://127.0.0.1:8000") as client:
 from limelight.async_client import AsyncClient
 from limelight.calls import ImageSource, JobFields
 from limelight.client import Client
+from limelight.deliveries import Attempt, Delivery, DeliveryLog
 from limelight.errors import (
     BadAnswer,
     BadSettings,
@@ -59,6 +60,7 @@ from limelight.webhooks import WebhookEvent, verify_webhook
 
 __all__ = [
     "AsyncClient",
+    "Attempt",
     "Attributions",
     "BadAnswer",
     "BadSettings",
@@ -66,6 +68,8 @@ __all__ = [
     "ClassAttributions",
     "Client",
     "Conflict",
+    "Delivery",
+    "DeliveryLog",
     "Explanation",
     "Fidelity",
     "FieldError",

@@ -12,6 +12,7 @@ import httpx
 from limelight.calls import ImageSource, JobFields, job_path
 from limelight.client import TIMEOUT_S
 from limelight.core import Core, id_of
+from limelight.deliveries import DeliveryLog
 from limelight.evidence import Attributions
 from limelight.models import Job, Model
 from limelight.ports import AsyncPort
@@ -123,6 +124,14 @@ class AsyncClient:
     async def fetch(self, link: str) -> bytes:
         """Fetch what a link of a job leads to."""
         return await self._core.fetch(link)
+
+    async def deliveries(self, job: Job | str) -> DeliveryLog:
+        """Show what the job's webhook was told, and every try; NotFound if it has none."""
+        return await self._core.deliveries(job)
+
+    async def redeliver(self, job: Job | str) -> DeliveryLog:
+        """Have the latest event told once more; raises Conflict if there is nothing to tell."""
+        return await self._core.redeliver(job)
 
     async def models(self) -> list[Model]:
         """List the configured models."""

@@ -90,6 +90,11 @@ def job_path(job_id: str) -> str:
     return f"{JOBS}/{_one_part(job_id)}"
 
 
+def webhook_path(job_id: str) -> str:
+    """Path of a job's delivery log."""
+    return f"{job_path(job_id)}/webhook"
+
+
 def model_path(name: str) -> str:
     """Path of a model."""
     return f"{MODELS}/{_one_part(name)}"

@@ -10,6 +10,7 @@ import httpx
 
 from limelight.calls import ImageSource, JobFields, job_path
 from limelight.core import Core, id_of
+from limelight.deliveries import DeliveryLog
 from limelight.evidence import Attributions
 from limelight.models import Job, Model
 from limelight.ports import SyncPort, finish
@@ -181,6 +182,20 @@ class Client:
     def fetch(self, link: str) -> bytes:
         """Fetch what a link of a job leads to."""
         return finish(self._core.fetch(link))
+
+    def deliveries(self, job: Job | str) -> DeliveryLog:
+        """Show what the job's webhook was told, and every try; NotFound if it has none."""
+        return finish(self._core.deliveries(job))
+
+    def redeliver(self, job: Job | str) -> DeliveryLog:
+        """Have the latest event told once more, under the same id; the log as it is then.
+
+        Raises
+        ------
+        Conflict
+            If there is nothing to tell.
+        """
+        return finish(self._core.redeliver(job))
 
     def models(self) -> list[Model]:
         """List the configured models."""

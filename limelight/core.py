@@ -22,7 +22,9 @@ from limelight.calls import (
     model_path,
     own_path,
     submission,
+    webhook_path,
 )
+from limelight.deliveries import DeliveryLog
 from limelight.errors import (
     BadAnswer,
     Conflict,
@@ -185,6 +187,15 @@ class Core:
         """Fetch all attributions of a job."""
         answered = await self.call(get(f"{job_path(id_of(job))}/attributions.json"))
         return Attributions.from_json(answered.json())
+
+    async def deliveries(self, job: Job | str) -> DeliveryLog:
+        """Show what a job's webhook was told."""
+        return DeliveryLog.from_json((await self.call(get(webhook_path(id_of(job))))).json())
+
+    async def redeliver(self, job: Job | str) -> DeliveryLog:
+        """Tell the webhook the latest event once more; the log as it is then."""
+        call = Call(method="POST", path=f"{webhook_path(id_of(job))}/redeliver")
+        return DeliveryLog.from_json((await self.call(call)).json())
 
     async def models(self) -> list[Model]:
         """List the configured models."""

@@ -82,6 +82,8 @@ def _serve(stack: Stack, console: Console) -> None:
     console.print(f"Limelight runs at {stack.address} until Ctrl-C. Try:\n")
     # One line whatever the width of the terminal, so that it can be copied.
     console.print(f"  {command}\n", soft_wrap=True)
+    console.print("API keys and webhook secrets are made beside it, after:\n")
+    console.print(f"  export LIMELIGHT_REDIS_URL={shlex.quote(stack.redis.url)}\n", soft_wrap=True)
     while True:
         stack.check()
         time.sleep(WATCH_S)

@@ -1,4 +1,4 @@
-"""``limelight webhooks listen``: see on your own machine what a receiver of callbacks gets."""
+"""``limelight webhooks``: what was told of a job; on your own machine, what a receiver gets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import click
 
 from limelight.cli.listener import LOOPBACK, Received, listening
 from limelight.cli.output import Output, printable
-from limelight.cli.session import json_option
+from limelight.cli.session import Session, connected, json_option
+from limelight.deliveries import Delivery, DeliveryLog
 
+_HEADS = ("event", "state", ">tries", "last answer", "next try")
 SECRET_VARIABLE = "LIMELIGHT_WEBHOOK_SECRET"  # noqa: S105 - The name of a variable.
 
 
@@ -43,6 +45,45 @@ def listen(*, output: Output, port: int, secrets: tuple[str, ...], count: int | 
             _show(output, received)
             if number == count:
                 return
+
+
+@webhooks.command()
+@click.argument("job_id", metavar="ID")
+@connected()
+def log(*, session: Session, job_id: str) -> None:
+    """Show what the webhook of a job was told."""
+    with session.client() as client:
+        _show_log(session.output, client.deliveries(job_id))
+
+
+@webhooks.command()
+@click.argument("job_id", metavar="ID")
+@connected()
+def redeliver(*, session: Session, job_id: str) -> None:
+    """Tell the webhook of a job the latest event once more."""
+    with session.client() as client:
+        _show_log(session.output, client.redeliver(job_id))
+
+
+def _show_log(output: Output, found: DeliveryLog) -> None:
+    if output.is_json:
+        output.document(found.raw)
+        return
+    output.note(found.url)
+    output.table(_HEADS, map(_row, found.deliveries))
+
+
+def _row(delivery: Delivery) -> tuple[str, ...]:
+    last = delivery.attempts[-1] if delivery.attempts else None
+    answer = "-" if last is None else last.detail or last.error or str(last.status_code)
+    due = delivery.next_try_at
+    return (
+        delivery.event,
+        delivery.state,
+        str(len(delivery.attempts)),
+        answer,
+        "-" if due is None else f"{due:%Y-%m-%d %H:%M:%S}Z",
+    )
 
 
 def _show(output: Output, received: Received) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,17 @@ from deploy.demo.redis_server import free_port
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@dataclass(frozen=True)
+class Serving:
+    """Where the embedded stack is: web, Redis, worker, webhooks and model server."""
+
+    url: str
+    redis_url: str
+
+
 @pytest.fixture(scope="session")
-def service_url() -> Iterator[str]:
-    """Address of the embedded stack: web, Redis, worker and model server."""
+def serving() -> Iterator[Serving]:
+    """The embedded stack, as ``make serve`` starts it."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy.demo", "--serve", "--port", str(port)],
@@ -26,8 +35,17 @@ def service_url() -> Iterator[str]:
     )
     try:
         assert process.stdout is not None
-        assert any("curl -F" in line for line in process.stdout), "the stack did not start"
-        yield f"http://127.0.0.1:{port}"
+        # The last thing that it says once it runs.
+        exports = (line.partition("LIMELIGHT_REDIS_URL=")[2].strip() for line in process.stdout)
+        redis_url = next(filter(None, exports), None)
+        assert redis_url, "the stack did not start"
+        yield Serving(f"http://127.0.0.1:{port}", redis_url)
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def service_url(serving: Serving) -> str:
+    """Address of its web process."""
+    return serving.url
