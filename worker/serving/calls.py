@@ -184,6 +184,10 @@ class Caller:
         for attempt in attempts:
             with attempt:
                 if attempt.num > 1:
+                    if self._deadline.remaining_s <= 0:
+                        # The wait has outlasted the deadline. Why the calls before it failed
+                        # says more than that the time is up: fail with the last of them.
+                        return call.future.result()
                     self.retries += 1
                     self._send(call)
                 return self._answer(call)
