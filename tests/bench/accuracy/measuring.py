@@ -1,0 +1,94 @@
+"""Every photograph on every network, by a process a core, and the figures of them all."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+
+from tests.bench.accuracy import networks, scores
+from tests.bench.accuracy.comparing import Comparison, compare
+from tests.bench.accuracy.photographs import PHOTOGRAPHS
+from tests.bench.figure import Figure
+
+ROWS = scores.DIRECTORY.parent / "accuracy.jsonl"
+
+
+def measure() -> Iterator[Figure]:
+    """Compare all; a line a photograph goes to ``ROWS`` and to stderr."""
+    networks.build()
+    rows = sorted(_all(), key=lambda row: (row.network, row.photograph))
+    ROWS.write_text("".join(f"{json.dumps(row.as_row())}\n" for row in rows), encoding="utf-8")
+    counted = [row for row in rows if row.counts]
+    yield Figure(
+        name="photographs whose ranking is no worse than lime's and as fine",
+        value=len(counted) / len(rows),
+        unit="share",
+    )
+    yield from _calls("calls_to_match_lime", [row.calls_to_match for row in counted], worst=800)
+    yield from _calls("calls_same_segments", [row.calls_same_segments for row in rows])
+    yield from _stability(rows)
+    yield from _certified(rows)
+
+
+def _all() -> Iterator[Comparison]:
+    # Spawned: TensorFlow must not be forked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
+        cases = product(networks.NETWORKS, PHOTOGRAPHS)
+        for done in as_completed([pool.submit(compare, *case) for case in cases]):
+            row = done.result()
+            print(f"# {json.dumps(row.as_row())}", file=sys.stderr, flush=True)
+            yield row
+
+
+def _calls(
+    name: str, found: Sequence[int | None], *, worst: float | None = None
+) -> Iterator[Figure]:
+    # A photograph that needs more than the limit counts as infinitely many.
+    numbers = [float("inf") if one is None else float(one) for one in found]
+    if not numbers:
+        return
+    yield Figure(name=f"{name}, median", value=statistics.median(numbers), unit="calls", goal=500)
+    yield Figure(name=f"{name}, worst", value=max(numbers), unit="calls", goal=worst)
+
+
+def _stability(rows: Sequence[Comparison]) -> Iterator[Figure]:
+    for name, values in (
+        ("ours at our default", [row.stability_at_default for row in rows]),
+        ("ours at 1000 calls", [row.stability_at_limit for row in rows]),
+        ("lime's at 1000 calls", [row.lime_stability for row in rows]),
+    ):
+        yield Figure(
+            name=f"stability (Jaccard@5 between seeds), {name}",
+            value=statistics.median(values),
+            unit="share",
+            goal=0.9 if name == "ours at our default" else None,
+            goal_is="at least",
+        )
+    above = [row.stability_at_limit > row.lime_stability for row in rows]
+    yield Figure(
+        name="photographs on which ours is more stable than lime at 1000 calls",
+        value=statistics.fmean(above),
+        unit="share",
+        goal=1.0,
+        goal_is="at least",
+    )
+
+
+def _certified(rows: Sequence[Comparison]) -> Iterator[Figure]:
+    certified = sum(row.certified for row in rows)
+    yield Figure(name="runs certified within 1000 calls", value=certified, unit="runs")
+    if certified:
+        yield Figure(
+            name="certified top five that are right",
+            value=sum(row.certified_right for row in rows) / certified,
+            unit="share",
+            goal=0.95,
+            goal_is="at least",
+        )

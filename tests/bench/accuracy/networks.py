@@ -1,0 +1,103 @@
+"""The two real networks, called in this process on one core."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.demo.tensorflow_start import start_tensorflow
+from tests.support.models import dog_breeds, efficientnet_lite0
+
+# What one core scores fastest of 224 x 224 pixels.
+BATCH_SIZE: Final = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network whose input is prepared as its profile would say.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Tells this network's scores from those of any other.
+    """
+
+    name: str
+    fingerprint: str
+    input_size: tuple[int, int]
+    run: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+    def __call__(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64]]:
+        """Score batches (n, H, W, 3): a `worker.explain.explanation.Score`."""
+        for batch in batches:
+            yield self.run(self.prepare(batch))
+
+
+def _raw(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images.astype(np.float32)
+
+
+def _signed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
+_KNOWN: Final[Mapping[str, tuple[Callable[[], Path], tuple[int, int], Callable[..., Any]]]] = (
+    MappingProxyType(
+        {
+            "efficientnet-lite0": (efficientnet_lite0, (224, 224), _raw),
+            "dog-breeds": (dog_breeds, (160, 160), _signed),
+        }
+    )
+)
+NETWORKS: Final = tuple(_KNOWN)
+
+
+def build() -> None:
+    """Make the SavedModels that are missing, before several processes look for them."""
+    for base_path, _, _ in _KNOWN.values():
+        base_path()
+
+
+@cache
+def _tensorflow() -> Any:
+    """Start TensorFlow on one core: it is the processes that share the machine."""
+    start_tensorflow(threads=1)
+    import tensorflow as tf  # noqa: PLC0415 - after it has been started quietly
+
+    return tf
+
+
+@cache
+def network(name: str) -> Network:
+    """Load a network; once in a process."""
+    base_path, input_size, prepare = _KNOWN[name]
+    path = base_path() / "1"
+    tf = _tensorflow()
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures["serving_default"]
+    (argument,) = signature.structured_input_signature[1]
+    (output,) = signature.structured_outputs
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float64]:
+        # `loaded` keeps the variables alive that the signature reads.
+        assert loaded is not None
+        scores = signature(**{argument: tf.constant(images)})[output]
+        return np.asarray(scores.numpy(), dtype=np.float64)
+
+    stamp = (path / "assets.extra" / "built_from.txt").read_bytes()
+    return Network(
+        name=name,
+        fingerprint=hashlib.sha256(stamp).hexdigest(),
+        input_size=input_size,
+        run=run,
+        prepare=prepare,
+    )
