@@ -125,7 +125,11 @@ def _resolve(
     version: int | None, *, model: Model, ports: Ports, heartbeat: Heartbeat
 ) -> ResolvedModel:
     limit_s = ports.limits.resolve_timeout_s
-    return model.resolve(version, timeout_s=min(limit_s, max(heartbeat.remaining_s, 0.1)))
+    return model.resolve(
+        version,
+        timeout_s=min(limit_s, max(heartbeat.remaining_s, 0.1)),
+        checkpoint=heartbeat.checkpoint,
+    )
 
 
 def _explain(
@@ -178,7 +182,11 @@ def _explain_on(
         input_size=resolved.input_size,
         channels=resolved.channels,
     )
-    predictor = model.predictor(resolved, deadline_s=max(heartbeat.remaining_s, 0.1))
+    predictor = model.predictor(
+        resolved,
+        deadline_s=max(heartbeat.remaining_s, 0.1),
+        checkpoint=heartbeat.checkpoint,
+    )
 
     def on_progress(stage: str, samples_done: int, samples_limit: int) -> None:
         report(stage, samples_done, samples_limit)

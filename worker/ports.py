@@ -82,11 +82,18 @@ class Predictor(Protocol):
 class Model(Protocol):
     """One configured model at its server."""
 
-    def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
+    def resolve(
+        self, version: int | None, *, timeout_s: float, checkpoint: Callable[[], None]
+    ) -> ResolvedModel:
         """Return the version that is served now, or the one asked for."""
 
-    def predictor(self, resolved: ResolvedModel, *, deadline_s: float) -> Predictor:
-        """Return a predictor whose calls, all together, end within ``deadline_s`` seconds."""
+    def predictor(
+        self, resolved: ResolvedModel, *, deadline_s: float, checkpoint: Callable[[], None]
+    ) -> Predictor:
+        """Return a predictor whose calls, all together, end within ``deadline_s`` seconds.
+
+        ``checkpoint`` is called while a call is waited for; what it raises ends the wait.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

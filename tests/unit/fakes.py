@@ -183,7 +183,13 @@ class FakeModel:
     checks: int = 0
     resolutions: list[int | None] = field(default_factory=list)
 
-    def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
+    def resolve(
+        self,
+        version: int | None,
+        *,
+        timeout_s: float,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> ResolvedModel:
         assert timeout_s > 0
         self.resolutions.append(version)
         served = self.versions[min(len(self.resolutions), len(self.versions)) - 1]
@@ -193,7 +199,9 @@ class FakeModel:
         self.checks += 1
         return self.problems
 
-    def predictor(self, resolved: ResolvedModel, *, deadline_s: float) -> FakePredictor:
+    def predictor(
+        self, resolved: ResolvedModel, *, deadline_s: float, checkpoint: Callable[[], None]
+    ) -> FakePredictor:
         assert deadline_s > 0
         return FakePredictor(self, resolved)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -75,10 +76,18 @@ class CallRecord:
 
 
 Observe = Callable[[CallRecord], None]
+Checkpoint = Callable[[], None]
+
+# How often a wait for an answer looks whether the work is to stop.
+CHECKPOINT_EVERY_S = 0.25
 
 
 def ignore(record: CallRecord) -> None:
     """Observe nothing."""
+
+
+def go_on() -> None:
+    """Let every wait go on: nobody has a reason to stop it."""
 
 
 @dataclass(kw_only=True)
@@ -91,6 +100,18 @@ class Call:
     started: float = 0.0
     future: Any = None
     ended: float | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, future: Any) -> None:
+        """Take the future of a call that was sent just now, for the first time or again."""
+        over = threading.Event()
+        self.started, self.ended, self.over, self.future = time.monotonic(), None, over, future
+
+        def end(_: Any) -> None:
+            self.ended = time.monotonic()
+            over.set()
+
+        future.add_done_callback(end)
 
 
 _METHODS: Mapping[str, Callable[[ServingStub], Any]] = MappingProxyType(
@@ -120,6 +141,7 @@ class Caller:
         call_limit_s: float,
         policy: RetryPolicy,
         observe: Observe,
+        checkpoint: Checkpoint = go_on,
     ) -> None:
         self._connection = connection
         self._asked = asked
@@ -127,6 +149,7 @@ class Caller:
         self._call_limit_s = call_limit_s
         self._policy = policy
         self._observe = observe
+        self._checkpoint = checkpoint
         self.calls = 0
         self.retries = 0
 
@@ -152,11 +175,7 @@ class Caller:
                 f"samples, or try again when the model server is less busy."
             )
         send = _METHODS[call.method](self._connection.stub())
-        call.started, call.ended = time.monotonic(), None
-        call.future = send.future(
-            call.request, timeout=timeout_s, metadata=self._connection.metadata
-        )
-        call.future.add_done_callback(lambda _: setattr(call, "ended", time.monotonic()))
+        call.begin(send.future(call.request, timeout=timeout_s, metadata=self._connection.metadata))
         self.calls += 1
 
     def wait(self, call: Call) -> Any:
@@ -169,6 +188,9 @@ class Caller:
             was too large, and translates the rest.
         PredictorDeadline
             If the time was up before a call could be sent again.
+        Exception
+            What the checkpoint raises, within ``CHECKPOINT_EVERY_S`` or a wait between two
+            attempts. The call is cancelled.
         """
         patience = _Patience(self._policy, self._deadline)
         attempts = stamina.retry_context(
@@ -184,6 +206,7 @@ class Caller:
         for attempt in attempts:
             with attempt:
                 if attempt.num > 1:
+                    self._checkpoint()
                     if self._deadline.remaining_s <= 0:
                         # The wait has outlasted the deadline. Why the calls before it failed
                         # says more than that the time is up: fail with the last of them.
@@ -206,6 +229,7 @@ class Caller:
             raise translate(error, asked=self._asked) from error
 
     def _answer(self, call: Call) -> Any:
+        self._wait_until_over(call)
         status = grpc.StatusCode.OK
         try:
             return call.future.result()
@@ -222,6 +246,15 @@ class Caller:
                     status=status.name,
                 )
             )
+
+    def _wait_until_over(self, call: Call) -> None:
+        """Wait, but not for a server that hangs once there is a reason to stop."""
+        while not call.over.wait(CHECKPOINT_EVERY_S):
+            try:
+                self._checkpoint()
+            except BaseException:
+                call.future.cancel()
+                raise
 
 
 class _Patience:

@@ -8,7 +8,16 @@ from typing import Literal
 import numpy as np
 
 from worker.serving import discovery
-from worker.serving.calls import Caller, CallRecord, Deadline, Observe, RetryPolicy, ignore
+from worker.serving.calls import (
+    Caller,
+    CallRecord,
+    Checkpoint,
+    Deadline,
+    Observe,
+    RetryPolicy,
+    go_on,
+    ignore,
+)
 from worker.serving.channel import Connection
 from worker.serving.errors import PredictorError, ProfileMismatch
 from worker.serving.faults import Asked
@@ -60,7 +69,9 @@ class ServedModel:
         self._connection = Connection(profile)
         self._limit = BatchLimit()
 
-    def resolve(self, version: int | None, *, timeout_s: float) -> ResolvedModel:
+    def resolve(
+        self, version: int | None, *, timeout_s: float, checkpoint: Checkpoint = go_on
+    ) -> ResolvedModel:
         """Ask the server which version it serves, and what that takes and gives.
 
         Parameters
@@ -69,6 +80,8 @@ class ServedModel:
             The version that is wanted; None takes the profile's version or label, else the latest.
         timeout_s : float
             Most seconds that this may take, retries included.
+        checkpoint : callable
+            Called again and again during waits; what it raises ends them.
 
         Raises
         ------
@@ -86,7 +99,8 @@ class ServedModel:
             request.model_spec.version.value = wanted
         elif self.profile.version_label is not None:
             request.model_spec.version_label = self.profile.version_label
-        response = self._caller(wanted, seconds=timeout_s).ask("GetModelMetadata", request)
+        caller = self._caller(wanted, seconds=timeout_s, checkpoint=checkpoint)
+        response = caller.ask("GetModelMetadata", request)
         return discovery.resolve(
             self.profile,
             response,
@@ -95,11 +109,16 @@ class ServedModel:
             max_rows=self._limit.rows,
         )
 
-    def predictor(self, resolved: ResolvedModel, *, deadline_s: float) -> Predictor:
-        """Return a predictor whose calls, all together, end within ``deadline_s`` seconds."""
+    def predictor(
+        self, resolved: ResolvedModel, *, deadline_s: float, checkpoint: Checkpoint = go_on
+    ) -> Predictor:
+        """Return a predictor whose calls, all together, end within ``deadline_s`` seconds.
+
+        Waits end by what ``checkpoint`` raises, as in ``resolve``.
+        """
         return Predictor(
             resolved,
-            caller=self._caller(resolved.version, seconds=deadline_s),
+            caller=self._caller(resolved.version, seconds=deadline_s, checkpoint=checkpoint),
             encode=encoder(self.profile, resolved),
             reader=ScoreReader(resolved, activation=self.profile.activation),
             limit=self._limit,
@@ -134,7 +153,9 @@ class ServedModel:
         """Close the channel of this process."""
         self._connection.close()
 
-    def _caller(self, version: int | None, *, seconds: float) -> Caller:
+    def _caller(
+        self, version: int | None, *, seconds: float, checkpoint: Checkpoint = go_on
+    ) -> Caller:
         return Caller(
             self._connection,
             asked=Asked(model=self.profile.name, version=version),
@@ -142,6 +163,7 @@ class ServedModel:
             call_limit_s=self.profile.deadline_s,
             policy=self._retry,
             observe=self._observe,
+            checkpoint=checkpoint,
         )
 
     def _labels(self) -> tuple[str, ...] | None:

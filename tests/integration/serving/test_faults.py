@@ -3,8 +3,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
+import grpc
 import numpy as np
 import pytest
 from grpc import StatusCode
@@ -192,3 +194,46 @@ def test_an_answer_that_cannot_be_scores_is_refused_naming_model_and_tensor(
     assert "'colours'" in caught.value.detail
     assert "'scores'" in caught.value.detail
     assert not caught.value.retryable
+
+
+class Stopped(Exception):
+    """A reason to stop, as the heartbeat has them."""
+
+
+def stop_after(seconds: float) -> Callable[[], None]:
+    began = time.monotonic()
+
+    def checkpoint() -> None:
+        if time.monotonic() - began > seconds:
+            raise Stopped
+
+    return checkpoint
+
+
+def test_a_reason_to_stop_ends_the_wait_for_a_server_that_hangs_and_cancels_the_call(
+    model: ServedModel, serving: Serving
+) -> None:
+    canceled = threading.Event()
+
+    def hang(request: object, context: grpc.ServicerContext) -> None:
+        context.add_callback(canceled.set)
+        serving.hang()
+
+    serving.on_predict = hang
+    resolved = model.resolve(None, timeout_s=5)
+    predictor = model.predictor(resolved, deadline_s=30, checkpoint=stop_after(0.3))
+    began = time.monotonic()
+    with pytest.raises(Stopped):
+        list(predictor([IMAGES]))
+    assert time.monotonic() - began < 2
+    assert canceled.wait(timeout=5)
+    serving.released.set()
+
+
+def test_a_reason_to_stop_ends_the_retries_of_a_server_that_is_away(
+    make_model: MakeModel, free_port: int
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(Stopped):
+        make_model(free_port).resolve(None, timeout_s=30, checkpoint=stop_after(0.3))
+    assert time.monotonic() - began < 2

@@ -71,8 +71,8 @@ def test_what_a_process_learned_of_the_model_does_not_make_the_work_another(worl
     first = world.name(make_job())
     resolve = world.model.resolve
 
-    def resolve_later(version: int | None, *, timeout_s: float) -> Any:
-        return replace(resolve(version, timeout_s=timeout_s), class_count=None, batch_size=2)
+    def resolve_later(version: int | None, **limits: Any) -> Any:
+        return replace(resolve(version, **limits), class_count=None, batch_size=2)
 
     world.model.resolve = resolve_later  # type: ignore[method-assign]
     assert world.name(make_job()) == first
@@ -82,8 +82,8 @@ def test_another_profile_makes_the_work_another(world: World) -> None:
     first = world.name(make_job())
     resolve = world.model.resolve
 
-    def resolve_otherwise(version: int | None, *, timeout_s: float) -> Any:
-        return replace(resolve(version, timeout_s=timeout_s), profile_sha256="1" * 64)
+    def resolve_otherwise(version: int | None, **limits: Any) -> Any:
+        return replace(resolve(version, **limits), profile_sha256="1" * 64)
 
     world.model.resolve = resolve_otherwise  # type: ignore[method-assign]
     assert world.name(make_job()) != first
