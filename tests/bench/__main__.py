@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import (
+    holding_back,
     http_cost,
     importing,
     installed_size,
@@ -34,6 +35,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "http": http_cost.measure,
     "throughput": throughput.measure,
     "overhead": job_overhead.measure,
+    "holding_back": holding_back.measure,
     "installed": installed_size.measure,
     "accuracy": accuracy.measure,
 }

@@ -216,6 +216,13 @@ class Caller:
                 return self._answer(call)
         raise AssertionError("a retry context ends by an answer or an error")
 
+    def pause(self, seconds: float) -> None:
+        """Leave the server alone for a while, but not past the deadline or a reason to stop."""
+        end = time.monotonic() + min(seconds, self._deadline.remaining_s)
+        while (left := end - time.monotonic()) > 0:
+            self._checkpoint()
+            time.sleep(min(left, CHECKPOINT_EVERY_S))
+
     def ask(self, method: str, request: Any) -> Any:
         """Make one call and wait for its answer.
 

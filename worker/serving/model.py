@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,7 @@ from worker.serving.faults import Asked
 from worker.serving.inputs import encoder
 from worker.serving.labels import read_labels
 from worker.serving.outputs import ScoreReader
+from worker.serving.pace import Pace
 from worker.serving.predictor import BatchLimit, Predictor
 from worker.serving.profile import ModelProfile
 from worker.serving.resolved import ResolvedModel
@@ -54,6 +56,8 @@ class ServedModel:
         How long what can pass is tried again, within each deadline.
     observe : callable
         Called with a ``CallRecord`` for each call that ended, in the thread that waited for it.
+    pace : Pace or None
+        How fast the model may be asked; None adapts to its server, within the profile's bounds.
     """
 
     def __init__(
@@ -62,12 +66,19 @@ class ServedModel:
         *,
         retry: RetryPolicy | None = None,
         observe: Observe = ignore,
+        pace: Pace | None = None,
     ) -> None:
         self.profile = profile
         self._retry = RetryPolicy() if retry is None else retry
         self._observe = observe
         self._connection = Connection(profile)
         self._limit = BatchLimit()
+        self.pace = pace or Pace(
+            most_images=profile.max_batch_size,
+            most_in_flight=profile.max_in_flight,
+            target_s=profile.call_target_ms / 1000,
+            polite=profile.polite,
+        )
 
     def resolve(
         self, version: int | None, *, timeout_s: float, checkpoint: Checkpoint = go_on
@@ -110,11 +121,17 @@ class ServedModel:
         )
 
     def predictor(
-        self, resolved: ResolvedModel, *, deadline_s: float, checkpoint: Checkpoint = go_on
+        self,
+        resolved: ResolvedModel,
+        *,
+        deadline_s: float,
+        checkpoint: Checkpoint = go_on,
+        seats: Callable[[], int] | None = None,
     ) -> Predictor:
         """Return a predictor whose calls, all together, end within ``deadline_s`` seconds.
 
-        Waits end by what ``checkpoint`` raises, as in ``resolve``.
+        Waits end by what ``checkpoint`` raises, as in ``resolve``. ``seats`` tells again and again
+        how many calls may be in flight at most; the profile's ``max_in_flight`` when left out.
         """
         return Predictor(
             resolved,
@@ -122,7 +139,8 @@ class ServedModel:
             encode=encoder(self.profile, resolved),
             reader=ScoreReader(resolved, activation=self.profile.activation),
             limit=self._limit,
-            max_in_flight=self.profile.max_in_flight,
+            pace=self.pace,
+            seats=(lambda: self.profile.max_in_flight) if seats is None else seats,
         )
 
     def status(self, *, timeout_s: float = 5.0) -> ModelStatus:
@@ -162,9 +180,14 @@ class ServedModel:
             deadline=Deadline(seconds),
             call_limit_s=self.profile.deadline_s,
             policy=self._retry,
-            observe=self._observe,
+            observe=self._learn,
             checkpoint=checkpoint,
         )
+
+    def _learn(self, record: CallRecord) -> None:
+        self._observe(record)
+        if record.method == "Predict":
+            self.pace.observe(rows=record.rows, seconds=record.seconds, status=record.status)
 
     def _labels(self) -> tuple[str, ...] | None:
         if self.profile.labels is None:

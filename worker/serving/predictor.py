@@ -1,9 +1,9 @@
-"""Scoring batches: several calls in flight, each within its limits, the scores in order."""
+"""Scoring batches: calls as large and as many at once as the pace allows, the scores in order."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import grpc
@@ -15,6 +15,7 @@ from worker.serving.calls import Call, Caller
 from worker.serving.faults import Asked, is_too_large, translate
 from worker.serving.inputs import Encode
 from worker.serving.outputs import ScoreReader
+from worker.serving.pace import Pace
 from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.prediction_service_pb2 import PredictRequest
 from worker.serving.stubs.tensor_pb2 import TensorProto
@@ -54,14 +55,16 @@ class Predictor:
         encode: Encode,
         reader: ScoreReader,
         limit: BatchLimit,
-        max_in_flight: int,
+        pace: Pace,
+        seats: Callable[[], int],
     ) -> None:
         self._resolved = resolved
         self._caller = caller
         self._encode = encode
         self._reader = reader
         self._limit = limit
-        self._max_in_flight = max_in_flight
+        self._pace = pace
+        self._seats = seats
 
     @property
     def calls(self) -> int:
@@ -101,12 +104,13 @@ class Predictor:
         gathered: list[NDArray[np.float64]] = []
         try:
             for tensor, is_last in self._tensors(batches):
-                full = len(pending) >= self._max_in_flight
-                scores = self._finish(pending, gathered) if full else None
+                done = []
+                while len(pending) >= max(1, min(self._pace.in_flight, self._seats())):
+                    done.append(self._finish(pending, gathered))
+                self._caller.pause(self._pace.pause_s)
                 # Sent before the scores are given away: the server works while they are used.
                 pending.append(_Part(self._send(tensor), is_last))
-                if scores is not None:
-                    yield scores
+                yield from (scores for scores in done if scores is not None)
             while pending:
                 scores = self._finish(pending, gathered)
                 if scores is not None:
@@ -116,11 +120,25 @@ class Predictor:
                 part.call.future.cancel()
 
     def _tensors(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[TensorProto, bool]]:
-        """Serialise each batch as it is taken; tell with each tensor whether it ends a batch."""
+        """Serialise each batch as it is taken, and cut off it what goes into the next call.
+
+        Tells with each call whether it ends a batch. Each is as large as the pace allows by then.
+        """
         for batch in batches:
-            parts = tensors.split(self._encode(batch), rows=self.batch_size)
-            for index, part in enumerate(parts, start=1):
-                yield part, index == len(parts)
+            tensor = self._encode(batch)
+            total, start = tensors.rows_of(tensor), 0
+            while start < total:
+                end = start + self._next_rows(total - start)
+                yield tensors.part(tensor, start, end), end == total
+                start = end
+
+    def _next_rows(self, left: int) -> int:
+        """Tell how many of the rows that are left go into the next call.
+
+        As many calls as they need are made equally large: a small one costs a call as well.
+        """
+        calls = -(-left // min(self.batch_size, self._pace.images))
+        return -(-left // calls)
 
     def _send(self, tensor: TensorProto) -> Call:
         request = PredictRequest(
@@ -157,7 +175,9 @@ class Predictor:
             return self._reader.read(response, rows=call.rows)
         self._limit.lower(call.rows // 2)
         tensor = call.request.inputs[self._resolved.input]
-        parts = tensors.split(tensor, rows=self.batch_size)
+        starts = range(0, call.rows, self.batch_size)
+        ends = [min(start + self.batch_size, call.rows) for start in starts]
+        parts = [tensors.part(tensor, *bounds) for bounds in zip(starts, ends, strict=True)]
         return np.concatenate([self._resend(part) for part in parts])
 
     def _resend(self, tensor: TensorProto) -> NDArray[np.float64]:

@@ -153,7 +153,11 @@ class ModelProfile(ProfilePart):
     max_batch_size : int
         Most images in one Predict call.
     max_in_flight : int
-        Most Predict calls that one predictor has under way.
+        Most Predict calls under way, over all workers together.
+    call_target_ms : float
+        How long one Predict call may take; calls get fewer images where they take longer.
+    polite : bool
+        Whether the model server is left to its users for most of the time.
     deadline_s : float
         Most seconds that one Predict call may take.
     """
@@ -177,6 +181,8 @@ class ModelProfile(ProfilePart):
     labels: Path | None = None
     max_batch_size: int = Field(32, ge=1, le=4096)
     max_in_flight: int = Field(2, ge=1, le=64)
+    call_target_ms: float = Field(100.0, ge=1, le=60_000, allow_inf_nan=False)
+    polite: bool = False
     metadata: Annotated[dict[str, SecretStr], AfterValidator(_metadata)] = Field(
         default_factory=dict
     )

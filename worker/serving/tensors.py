@@ -44,21 +44,18 @@ def rows_of(tensor: TensorProto) -> int:
     return int(tensor.tensor_shape.dim[0].size)
 
 
-def split(tensor: TensorProto, *, rows: int) -> list[TensorProto]:
-    """Cut a tensor made here along its first axis, into parts of at most ``rows`` rows."""
-    total, *rest = (dim.size for dim in tensor.tensor_shape.dim)
-    if total <= rows:
-        return [tensor]
+def part(tensor: TensorProto, start: int, end: int) -> TensorProto:
+    """Return rows ``start`` to ``end`` (exclusive) of a tensor made here."""
+    total, *others = (dim.size for dim in tensor.tensor_shape.dim)
+    if end - start == total:
+        return tensor
     row_bytes = len(tensor.tensor_content) // total
-    return [
-        TensorProto(
-            dtype=tensor.dtype,
-            tensor_shape=_shape((min(rows, total - start), *rest)),
-            tensor_content=tensor.tensor_content[start * row_bytes : (start + rows) * row_bytes],
-            string_val=tensor.string_val[start : start + rows],
-        )
-        for start in range(0, total, rows)
-    ]
+    return TensorProto(
+        dtype=tensor.dtype,
+        tensor_shape=_shape((end - start, *others)),
+        tensor_content=tensor.tensor_content[start * row_bytes : end * row_bytes],
+        string_val=tensor.string_val[start:end],
+    )
 
 
 def to_floats(tensor: TensorProto) -> NDArray[np.float64]:

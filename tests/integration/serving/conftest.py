@@ -7,12 +7,26 @@ import pytest
 
 from tests.integration.serving.server import LOOPBACK, Serving, running
 from worker.serving.model import RetryPolicy, ServedModel
+from worker.serving.pace import Pace
 from worker.serving.profile import ModelProfile
 
 # Long enough to see a second try, short enough not to wait for a third minute.
 QUICK = RetryPolicy(window_s=2.0, reload_s=0.3, wait_s=0.01, jitter_s=0.01, wait_max_s=0.05)
 
 MakeModel = Callable[..., ServedModel]
+
+
+class Steady(Pace):
+    """A pace that stays at the profile's bounds, so that a test can count calls."""
+
+    def __init__(self, profile: ModelProfile) -> None:
+        super().__init__(
+            most_images=profile.max_batch_size, most_in_flight=profile.max_in_flight, target_s=60.0
+        )
+        self.images, self.in_flight = profile.max_batch_size, profile.max_in_flight
+
+    def observe(self, *, rows: int, seconds: float, status: str) -> None:
+        """Learn nothing."""
 
 
 @pytest.fixture
@@ -41,7 +55,8 @@ def make_model() -> Iterator[MakeModel]:
             **profile,
         }
         watching = {} if observe is None else {"observe": observe}
-        model = ServedModel(ModelProfile.model_validate(settings), retry=QUICK, **watching)
+        valid = ModelProfile.model_validate(settings)
+        model = ServedModel(valid, retry=QUICK, pace=Steady(valid), **watching)
         made.append(model)
         return model
 

@@ -96,7 +96,7 @@ def test_a_batch_above_the_limit_of_the_profile_takes_several_calls(
     batch = images(10)
     (scores,) = predictor([batch])
     np.testing.assert_array_equal(scores, sums(batch))
-    assert sorted(len_of(request) for request in serving.seen) == [2, 4, 4]
+    assert sorted(len_of(request) for request in serving.seen) == [3, 3, 4]
 
 
 def test_a_call_too_large_for_the_server_is_halved_and_that_is_remembered_for_the_model(

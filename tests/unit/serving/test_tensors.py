@@ -82,18 +82,14 @@ def test_a_tensor_that_contradicts_itself_is_refused(broken: TensorProto, compla
         tensors.to_floats(broken)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6])
-def test_the_parts_of_a_tensor_are_its_rows_in_order(rows: int) -> None:
+def test_a_part_of_a_tensor_is_its_rows() -> None:
     array = np.arange(30, dtype=np.float32).reshape(5, 2, 3)
-    parts = tensors.split(tensors.from_array(array), rows=rows)
-    sizes = [tensors.rows_of(part) for part in parts]
-    assert sum(sizes) == 5
-    assert all(size == rows for size in sizes[:-1])
-    joined = np.concatenate([tensors.to_floats(part) for part in parts])
-    np.testing.assert_array_equal(joined, array)
+    tensor = tensors.from_array(array)
+    np.testing.assert_array_equal(tensors.to_floats(tensors.part(tensor, 1, 4)), array[1:4])
+    assert tensors.part(tensor, 0, 5) is tensor
 
 
-def test_strings_are_split_too() -> None:
-    parts = tensors.split(tensors.from_strings([b"a", b"b", b"c"]), rows=2)
-    assert [list(part.string_val) for part in parts] == [[b"a", b"b"], [b"c"]]
-    assert [tensors.rows_of(part) for part in parts] == [2, 1]
+def test_a_part_of_strings_is_some_of_them() -> None:
+    part = tensors.part(tensors.from_strings([b"a", b"b", b"c"]), 1, 3)
+    assert list(part.string_val) == [b"b", b"c"]
+    assert tensors.rows_of(part) == 2

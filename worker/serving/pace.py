@@ -1,0 +1,192 @@
+"""How fast one job may ask a model: its users come first, explanations take what is left.
+
+What a foreground request waits for is the call that is being computed when it arrives. So a call
+gets as many images as the server scores in ``target_s`` and no more, and a second call goes out
+beside the first only while that costs the first nothing. Both are lowered at once when the server
+becomes slower than it recently was or says that it has too much, and raised again step by step.
+
+Pure bookkeeping: it is told of calls and of the time, and asks nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Sizes of calls. Few, because a server prepares itself for each size that it meets anew.
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+# The first call of a model of which nothing is known.
+FIRST_SIZE = 8
+# How much slower than its floor an image may get before we give way.
+SLOWER = 1.8
+# How much slower calls may get by a second one beside them. On a server that computes one after
+# another they get twice as slow, and a second call wins nothing.
+SLOWER_BESIDE = 1.4
+# Calls in a row that have to be slow: a single one may be the system's doing.
+CONVINCING = 3
+# The weight of the newest call in the mean.
+NEWEST = 0.3
+# How long a floor is remembered: a server that became slower for good is believed after that.
+FLOOR_S = 60.0
+# How long after giving way nothing is raised, and the longest time between two attempts to have a
+# second call in flight.
+QUIET_S = 5.0
+LONGEST_WAIT_S = 120.0
+# When polite, the target for one call and the share of time in which we have one in flight.
+POLITE_TARGET_S = 0.025
+POLITE_SHARE = 0.2
+
+# Statuses by which a server says that it has too much to do.
+PUSH_BACK = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What the next job need not find out again.
+
+    Attributes
+    ----------
+    images : int
+        In one call.
+    in_flight : int
+        Calls at once.
+    """
+
+    images: int
+    in_flight: int
+
+
+class _Floor:
+    """The least value of a recent while: of the window before and of this one."""
+
+    def __init__(self) -> None:
+        self._before = self._least = float("inf")
+        self._since = float("-inf")
+
+    def lowest(self, value: float, *, now: float) -> float:
+        """Take a value in; return the floor."""
+        if now - self._since > FLOOR_S:
+            self._before, self._least, self._since = self._least, value, now
+        self._least = min(self._least, value)
+        return min(self._before, self._least)
+
+
+class Pace:
+    """Decides how many images the next call has, and how many calls are in flight.
+
+    Parameters
+    ----------
+    most_images, most_in_flight : int
+        Bounds from the model's profile.
+    target_s : float
+        Seconds that one call may take.
+    polite : bool
+        Leave the model server to its users for most of the time: one small call, then a pause.
+    learned : Learned or None
+        What an earlier job found out.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_images: int,
+        most_in_flight: int,
+        target_s: float,
+        polite: bool = False,
+        learned: Learned | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most_images = most_images
+        self._most_in_flight = 1 if polite else most_in_flight
+        self._target_s = min(target_s, POLITE_TARGET_S) if polite else target_s
+        self._polite = polite
+        self._clock = clock
+        self._floors: dict[int, _Floor] = {}
+        self._mean: dict[int, float] = {}
+        self._slow = 0
+        self._not_before = clock()
+        self._wait_s = QUIET_S
+        self._pause_s = 0.0
+        first = FIRST_SIZE if learned is None else learned.images
+        self.images = _size(min(1 if polite and learned is None else first, most_images))
+        self.in_flight = 1 if learned is None else min(learned.in_flight, self._most_in_flight)
+
+    @property
+    def learned(self) -> Learned:
+        """What is worth telling the next job."""
+        return Learned(images=self.images, in_flight=self.in_flight)
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds to leave the server alone before the next call; 0 unless polite."""
+        return self._pause_s
+
+    def observe(self, *, rows: int, seconds: float, status: str) -> None:
+        """Learn from a call that ended.
+
+        Parameters
+        ----------
+        rows : int
+            Images in it.
+        seconds : float
+            From sending to the end of the answer.
+        status : str
+            Name of the gRPC status code.
+        """
+        now = self._clock()
+        self._pause_s = seconds * (1.0 / POLITE_SHARE - 1.0) if self._polite else 0.0
+        if status in PUSH_BACK:
+            self._give_way(now)
+        if status != "OK":
+            return
+        # Calls of about the same size are held against each other: a small one costs more an image.
+        size, each_s = _size(rows), seconds / rows
+        mean_s = self._mean.get(size, each_s)
+        mean_s = self._mean[size] = (1.0 - NEWEST) * mean_s + NEWEST * each_s
+        floor_s = self._floors.setdefault(size, _Floor()).lowest(each_s, now=now)
+        allowed = SLOWER_BESIDE if self.in_flight > 1 else SLOWER
+        self._slow = self._slow + 1 if each_s > allowed * floor_s else 0
+        if self._slow >= CONVINCING:
+            self._give_way(now)
+        elif rows * mean_s > 1.25 * self._target_s and rows > 1:
+            # Of a call that takes too long nobody has to be convinced: the next is smaller.
+            self._resize(int(self._target_s / mean_s))
+        elif now >= self._not_before and self._slow == 0 and 2 * rows > self.images:
+            self._raise(mean_s, now)
+
+    def _raise(self, mean_s: float, now: float) -> None:
+        bigger = _bigger(self.images)
+        if self.images < bigger <= self._most_images and mean_s * bigger <= self._target_s:
+            self._resize(bigger)
+        elif self.in_flight < self._most_in_flight:
+            self.in_flight += 1
+            # Should it turn out to be one too many, the next attempt comes later.
+            self._not_before = now + QUIET_S
+
+    def _give_way(self, now: float) -> None:
+        self._slow = 0
+        if self.in_flight > 1:
+            self.in_flight = max(1, self.in_flight // 2)
+            self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)
+            self._not_before = now + self._wait_s
+        else:
+            self._resize(self.images // 2)
+            self._not_before = now + QUIET_S
+
+    def _resize(self, images: int) -> None:
+        self.images = _size(max(1, min(images, self._most_images)))
+        # What was measured of calls of this size belongs to another time.
+        self._mean.pop(self.images, None)
+
+
+def _size(images: int) -> int:
+    """Return the largest size of a call that is not above ``images``."""
+    return SIZES[max(bisect_right(SIZES, images) - 1, 0)]
+
+
+def _bigger(images: int) -> int:
+    return SIZES[min(bisect_right(SIZES, images), len(SIZES) - 1)]
