@@ -119,8 +119,7 @@ def _behind(target: str, kind: str) -> Iterator[list[int]]:
 
         def collect() -> None:
             assert process.stdout is not None
-            for line in process.stdout:
-                images.append(int(line))
+            images.extend(map(int, process.stdout))
 
         reader = threading.Thread(target=collect, daemon=True)
         reader.start()

@@ -116,6 +116,15 @@ class Keys:
         """Hash: worker to the time when it was last seen and the models that it serves."""
         return f"{self.prefix}::workers"
 
+    def of_traffic(self, model: str) -> list[str]:
+        """Return the keys of a model's traffic, in the order that ``lua/traffic.lua`` reads.
+
+        Hash: what was learned of it. Sorted sets: the jobs that have a seat, by when its lease runs
+        out; the jobs that wait for one, by time of creation; the same by when they last asked.
+        """
+        base = f"{self.prefix}::traffic:{model}"
+        return [base, f"{base}:seats", f"{base}:waiting", f"{base}:seen"]
+
     def of_job(self, ref: JobRef) -> list[str]:
         """Return the keys of one job's transitions, in the order that ``lua/job.lua`` reads."""
         return [

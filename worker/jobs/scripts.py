@@ -46,6 +46,9 @@ _SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "settle_delivery": ("clock",),
         "put_off_deliveries": ("clock",),
         "redeliver": ("clock",),
+        "enter_traffic": ("clock", "traffic"),
+        "renew_seat": ("clock", "traffic"),
+        "leave_seat": ("clock", "traffic"),
     }
 )
 

@@ -1,0 +1,177 @@
+"""Seats at a model and its circuit, shared by all workers through Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from worker.jobs import traffic as rules
+from worker.jobs.job import JobRef
+from worker.jobs.traffic import ModelBusy, Seat, Traffic
+
+pytestmark = pytest.mark.integration
+
+MODEL = "cats"
+A, B, C = (JobRef("default", f"exp_{number:032x}") for number in range(3))
+
+
+@pytest.fixture
+def traffic(client: redis.Redis) -> Traffic:
+    return Traffic(client)
+
+
+def enter(traffic: Traffic, who: JobRef, *, most: int = 2, model: str = MODEL) -> Seat:
+    return traffic.enter(model, who=who, since=1.0, most=most, lease_s=30)
+
+
+def refused(ask: Callable[[], object]) -> ModelBusy:
+    with pytest.raises(ModelBusy) as caught:
+        ask()
+    return caught.value
+
+
+def open_circuit(traffic: Traffic) -> float:
+    for _ in range(rules.FAILURES - 1):
+        assert traffic.leave(MODEL, who=A, outcome="failed") == 0
+    return traffic.leave(MODEL, who=A, outcome="failed")
+
+
+def test_jobs_share_the_calls_in_flight_and_the_last_one_too_many_is_refused(
+    traffic: Traffic,
+) -> None:
+    assert enter(traffic, A).in_flight == 2
+    assert enter(traffic, B).in_flight == 1
+    renewed = traffic.renew(MODEL, who=A, most=2, lease_s=30, images=8, gave_way=False)
+    assert renewed.in_flight == 1
+    assert refused(lambda: enter(traffic, C)).reason == "model-busy"
+    traffic.leave(MODEL, who=A, outcome="worked")
+    assert enter(traffic, C) == Seat(in_flight=1, images=8)
+
+
+def test_a_job_that_asks_again_has_one_seat(traffic: Traffic) -> None:
+    assert enter(traffic, A, most=1) == enter(traffic, A, most=1)
+
+
+def test_another_model_has_seats_of_its_own(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    assert enter(traffic, B, most=1, model="dogs").in_flight == 1
+
+
+def test_the_seat_of_a_worker_that_died_is_free_once_its_lease_has_run_out(
+    traffic: Traffic,
+) -> None:
+    traffic.enter(MODEL, who=A, since=1.0, most=1, lease_s=0.2)
+    assert refused(lambda: enter(traffic, B, most=1)).reason == "model-busy"
+    time.sleep(0.25)
+    assert enter(traffic, B, most=1).in_flight == 1
+
+
+def test_a_server_that_was_given_way_takes_fewer_jobs_from_all_workers(traffic: Traffic) -> None:
+    enter(traffic, A, most=4)
+    seat = traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
+    assert seat.in_flight == 2
+    seat = traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
+    assert seat.in_flight == 1
+    assert refused(lambda: enter(traffic, B, most=4)).reason == "model-busy"
+    assert traffic.state([MODEL])[MODEL].limit == 1
+
+
+def test_the_limit_is_raised_again_slowly(traffic: Traffic, client: redis.Redis) -> None:
+    enter(traffic, A, most=4)
+    traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
+    found = [traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=False)]
+    for _ in range(3):
+        client.hset("limelight::traffic:cats", "limited_at", 1)
+        found.append(traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=False))
+    assert [seat.in_flight for seat in found] == [2, 3, 4, 4]
+
+
+def test_a_profile_that_allows_fewer_than_was_learned_holds(traffic: Traffic) -> None:
+    enter(traffic, A, most=4)
+    traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
+    assert refused(lambda: enter(traffic, B, most=1)).reason == "model-busy"
+
+
+def test_whoever_has_waited_longest_asks_again_first(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    waits = []
+    for place in (3, 1, 2):
+        who = JobRef("default", f"exp_{place + 100:032x}")
+        for _ in range(2):
+            # The second time all three are known.
+            busy = refused(
+                lambda who=who, place=place: traffic.enter(
+                    MODEL, who=who, since=float(place), most=1, lease_s=30
+                )
+            )
+        waits.append((place, busy.retry_in_s))
+    assert traffic.state([MODEL])[MODEL].waiting == 3
+    least = {place: rules.ASK_AGAIN_S + rules.PER_PLACE_S * (place - 1) for place, _ in waits}
+    # The third was the only one when it asked; the second knew of one before it.
+    assert dict(waits)[1] >= least[1]
+    assert dict(waits)[2] >= least[2]
+
+
+def test_hundreds_that_wait_ask_no_more_often_than_a_few(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    waits = [
+        refused(
+            lambda number=number: traffic.enter(
+                MODEL,
+                who=JobRef("default", f"exp_{number:032x}"),
+                since=float(number),
+                most=1,
+                lease_s=30,
+            )
+        ).retry_in_s
+        for number in range(100, 500)
+    ]
+    # Times a second that all of them together would ask.
+    assert sum(1 / wait_s for wait_s in waits) < 80
+    assert max(waits) <= 1.5 * rules.LONGEST_WAIT_S
+
+
+def test_failures_in_a_row_open_the_circuit_for_all_jobs_of_the_model(traffic: Traffic) -> None:
+    assert open_circuit(traffic) == rules.OPEN_S
+    busy = refused(lambda: enter(traffic, B))
+    assert busy.reason == "circuit-open"
+    assert busy.retry_in_s > rules.OPEN_S - 1
+    assert refused(lambda: traffic.knock(MODEL, who=B, since=1.0)).reason == "circuit-open"
+    assert enter(traffic, B, model="dogs").in_flight == 2
+
+
+def test_a_job_that_worked_between_failures_keeps_the_circuit_closed(traffic: Traffic) -> None:
+    for _ in range(rules.FAILURES):
+        traffic.leave(MODEL, who=A, outcome="failed")
+        traffic.leave(MODEL, who=A, outcome="worked")
+    assert enter(traffic, A).in_flight == 2
+
+
+def test_what_says_nothing_of_the_model_does_not_count(traffic: Traffic) -> None:
+    for _ in range(2 * rules.FAILURES):
+        assert traffic.leave(MODEL, who=A, outcome="neither") == 0
+    assert enter(traffic, A).in_flight == 2
+
+
+def test_one_job_tries_whether_the_model_works_again(traffic: Traffic, client: redis.Redis) -> None:
+    open_circuit(traffic)
+    client.hset("limelight::traffic:cats", "opened_until", 1)
+    enter(traffic, A)
+    assert refused(lambda: enter(traffic, B)).reason == "circuit-open"
+    traffic.leave(MODEL, who=A, outcome="worked")
+    assert enter(traffic, B).in_flight == 2
+    assert traffic.state([MODEL])[MODEL].circuit_open_s == 0
+
+
+def test_a_model_that_is_no_better_is_left_alone_for_longer_each_time(
+    traffic: Traffic, client: redis.Redis
+) -> None:
+    opened = [open_circuit(traffic)]
+    for _ in range(5):
+        client.hset("limelight::traffic:cats", "opened_until", 1)
+        enter(traffic, A)
+        opened.append(traffic.leave(MODEL, who=A, outcome="failed"))
+    assert opened == [5, 10, 20, 40, 60, 60]
