@@ -37,6 +37,7 @@ from worker.jobs.job import JobRef
 from worker.jobs.queue import Queue, celery_app
 from worker.jobs.store import Store
 from worker.jobs.sweeper import Sweeper
+from worker.jobs.traffic import Traffic
 from worker.logs import configure_logging
 from worker.ports import Limits, Model, Ports
 from worker.run_job import run_job
@@ -161,6 +162,7 @@ def build_ports(
     return Ports(
         store=Store(redis),
         blobs=open_blobs(settings.blob_url, redis),
+        seats=Traffic(redis),
         model=model,
         worker=f"{settings.worker_name}/{os.getpid()}",
         limits=Limits(lease_s=settings.lease_s, job_limit_s=settings.job_limit_s),

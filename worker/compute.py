@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from worker.admission import Admission
 from worker.explain.explain import explain
 from worker.explain.explanation import Explanation
 from worker.explain.geometry import Geometry
@@ -64,6 +66,8 @@ def compute(
     ------
     worker.heartbeat.Interrupted
         If the work was stopped at a checkpoint.
+    worker.jobs.traffic.ModelBusy
+        If the model takes no further job now.
     worker.reuse.WorkShared
         If another job does the same work or has done it; an ``Interrupted``.
     Exception
@@ -73,13 +77,29 @@ def compute(
     job = claim.job
     model = ports.model(job.request.model)
     report.enter("resolving")
-    pinned = _resolve(job.request.version, model=model, ports=ports, heartbeat=heartbeat)
-    share_work(claim, pinned, ports=ports)
-    report.enter("loading")
-    upload = _load(job, ports)
-    explained = _explain(
-        pinned, claim, upload, model=model, ports=ports, heartbeat=heartbeat, report=report
-    )
+    with Admission(
+        ports.seats,
+        job,
+        pace=model.pace,
+        most=model.max_in_flight,
+        lease_s=ports.limits.lease_s,
+    ) as admission:
+        pinned = _resolve(job.request.version, model=model, ports=ports, heartbeat=heartbeat)
+        share_work(claim, pinned, ports=ports)
+        admission.take_seat()
+        report.enter("loading")
+        upload = _load(job, ports)
+        with heartbeat.renewing(admission.renew):
+            explained = _explain(
+                pinned,
+                claim,
+                upload,
+                model=model,
+                seats=admission.in_flight,
+                ports=ports,
+                heartbeat=heartbeat,
+                report=report,
+            )
     explanation = explained.explanation
 
     report("drawing", explanation.samples_used, explanation.samples_limit)
@@ -138,6 +158,7 @@ def _explain(
     upload: Upload,
     *,
     model: Model,
+    seats: Callable[[], int],
     ports: Ports,
     heartbeat: Heartbeat,
     report: Reporter,
@@ -147,8 +168,17 @@ def _explain(
     A client that asked for a version gets that one or none. The others asked for what is served.
     """
     job = claim.job
+    explain_on = partial(
+        _explain_on,
+        job=job,
+        upload=upload,
+        model=model,
+        seats=seats,
+        heartbeat=heartbeat,
+        report=report,
+    )
     try:
-        return _explain_on(pinned, job, upload, model=model, heartbeat=heartbeat, report=report)
+        return explain_on(pinned)
     except ModelVersionGone:
         if job.request.version is not None:
             raise
@@ -158,7 +188,7 @@ def _explain(
             raise
         log.info("model version gone", version=pinned.version, instead=current.version)
         work_alone(claim, ports=ports)
-    again = _explain_on(current, job, upload, model=model, heartbeat=heartbeat, report=report)
+    again = explain_on(current)
     warning = (
         f"Version {pinned.version} of the model was unloaded while this job ran; "
         f"it was started again on version {current.version}."
@@ -168,10 +198,11 @@ def _explain(
 
 def _explain_on(
     resolved: ResolvedModel,
+    *,
     job: Job,
     upload: Upload,
-    *,
     model: Model,
+    seats: Callable[[], int],
     heartbeat: Heartbeat,
     report: Reporter,
 ) -> Explained:
@@ -186,6 +217,7 @@ def _explain_on(
         resolved,
         deadline_s=max(heartbeat.remaining_s, 0.1),
         checkpoint=heartbeat.checkpoint,
+        seats=seats,
     )
 
     def on_progress(stage: str, samples_done: int, samples_limit: int) -> None:

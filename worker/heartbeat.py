@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -81,6 +82,7 @@ class Heartbeat:
         self._cancel_requested = claim.job.cancel_requested
         self._lost = False
         self._ended = threading.Event()
+        self._also: Callable[[], None] | None = None
         # A daemon, so that a process that was told to exit does not wait for it.
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -98,6 +100,15 @@ class Heartbeat:
         # A renewal may be on its way to a Redis that does not answer. The fence makes it
         # harmless, so the job does not wait for it.
         self._thread.join(timeout=0.5)
+
+    @contextmanager
+    def renewing(self, renew: Callable[[], None]) -> Iterator[None]:
+        """Renew something else with each beat until the block ends."""
+        self._also = renew
+        try:
+            yield
+        finally:
+            self._also = None
 
     @property
     def remaining_s(self) -> float:
@@ -144,3 +155,7 @@ class Heartbeat:
             return
         self._cancel_requested |= self._store.renew(self._claim, lease_s=self._limits.lease_s)
         self._renewed = self._clock()
+        # Read once: the work may end its block meanwhile.
+        also = self._also
+        if also is not None:
+            also()

@@ -13,9 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.admission import Seats
 from worker.jobs.job import Failure, JobRef, Progress
 from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
+from worker.serving.pace import Pace
 from worker.serving.resolved import ResolvedModel
 
 
@@ -82,17 +84,31 @@ class Predictor(Protocol):
 class Model(Protocol):
     """One configured model at its server."""
 
+    @property
+    def max_in_flight(self) -> int:
+        """Most calls under way, over all workers together."""
+
+    @property
+    def pace(self) -> Pace:
+        """How fast this process asks it."""
+
     def resolve(
         self, version: int | None, *, timeout_s: float, checkpoint: Callable[[], None]
     ) -> ResolvedModel:
         """Return the version that is served now, or the one asked for."""
 
     def predictor(
-        self, resolved: ResolvedModel, *, deadline_s: float, checkpoint: Callable[[], None]
+        self,
+        resolved: ResolvedModel,
+        *,
+        deadline_s: float,
+        checkpoint: Callable[[], None],
+        seats: Callable[[], int],
     ) -> Predictor:
         """Return a predictor whose calls, all together, end within ``deadline_s`` seconds.
 
-        ``checkpoint`` is called while a call is waited for; what it raises ends the wait.
+        ``checkpoint`` is called while a call is waited for; what it raises ends the wait. ``seats``
+        tells how many calls may be under way.
         """
 
 
@@ -134,6 +150,8 @@ class Ports:
     ----------
     store, blobs
         The job records and the bytes.
+    seats : Seats
+        Seats at the models, shared by all workers.
     model : callable
         Name to model; raises ``UnknownModel``.
     worker : str
@@ -148,6 +166,7 @@ class Ports:
 
     store: JobStore
     blobs: BlobStore
+    seats: Seats
     model: Callable[[str], Model]
     worker: str
     limits: Limits = field(default_factory=Limits)

@@ -15,6 +15,7 @@ from typing import Literal
 import stamina
 import structlog
 
+from worker.admission import MODEL_UNAVAILABLE, WAITING_FOR
 from worker.compute import compute
 from worker.failures import INTERNAL, failure_of, reason_of
 from worker.heartbeat import Canceled, Heartbeat, Interrupted, ShuttingDown
@@ -29,9 +30,11 @@ from worker.jobs.errors import (
 )
 from worker.jobs.job import JobRef
 from worker.jobs.store import Claim
+from worker.jobs.traffic import ModelBusy
 from worker.ports import Ports
 from worker.progress import Reporter
 from worker.reuse import WorkShared
+from worker.serving.errors import PredictorUnavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,6 +44,9 @@ Outcome = Literal[
 
 # How long a job that met a full or unreachable store, or too little memory, stays in the queue.
 RETRY_AFTER_S = 5.0
+
+# How long a job that found its model server away stays in the queue; the retries are behind it.
+MODEL_AWAY_S = 2.0
 
 # What this worker lacks and may have later, or another worker has: not the job's failure. The
 # attempts are capped. JobTooLarge is a kind of full that the job brought with it.
@@ -108,6 +114,10 @@ def _work(claim: Claim, ports: Ports, heartbeat: Heartbeat, report: Reporter) ->
         result = compute(claim, ports=ports, heartbeat=heartbeat, report=report)
     except (Interrupted, StaleClaim) as reason:
         return _interrupted(reason, claim, ports)
+    except ModelBusy as busy:
+        return _hand_back(
+            claim, ports, delay_s=busy.retry_in_s, waiting_for=WAITING_FOR[busy.reason]
+        )
     except SystemExit:
         # Celery ends a child by SIGTERM, which arrives here as SystemExit, when it did not
         # reach a checkpoint within the grace of a shutdown.
@@ -159,6 +169,10 @@ def _failed(error: Exception, claim: Claim, ports: Ports, *, stage: str) -> Endi
             waiting_for=waiting_for,
             counts_as_attempt=True,
         )
+    if isinstance(error, PredictorUnavailable) and error.retryable:
+        # The model's circuit opens if that goes on; the job waits for as long as its deadline.
+        log.warning("the model server is away", context=error.context, error=str(error))
+        return _hand_back(claim, ports, delay_s=MODEL_AWAY_S, waiting_for=MODEL_UNAVAILABLE)
     failure = failure_of(error, stage=stage)
     # A mistake of ours fails the job at once: it would be made again on each attempt.
     unforeseen = reason_of(error) is INTERNAL

@@ -13,7 +13,13 @@ from PIL import Image
 
 from worker.explain.options import ExplanationOptions
 from worker.explain.presets import PRESETS, picture
-from worker.jobs.errors import BlobMissing, NotClaimable, StaleClaim, UnknownJob
+from worker.jobs.errors import (
+    BlobMissing,
+    NotClaimable,
+    StaleClaim,
+    StoreUnavailable,
+    UnknownJob,
+)
 from worker.jobs.job import (
     TRANSITIONS,
     Failure,
@@ -27,6 +33,8 @@ from worker.jobs.job import (
 )
 from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
+from worker.jobs.traffic import ModelBusy, Outcome, Seat
+from worker.serving.pace import Pace
 from worker.serving.resolved import ResolvedModel
 
 
@@ -167,6 +175,38 @@ class FakeBlobs:
 
 
 @dataclass
+class FakeSeats:
+    """Seats without end, unless ``busy`` says why there is none. ``log`` keeps what was asked."""
+
+    busy: ModelBusy | None = None
+    away: StoreUnavailable | None = None
+    log: list[str] = field(default_factory=list)
+
+    def knock(self, model: str, *, who: JobRef, since: float) -> None:
+        self.log.append("knock")
+        if self.busy is not None and self.busy.reason == "circuit-open":
+            raise self.busy
+
+    def enter(self, model: str, *, who: JobRef, since: float, most: int, lease_s: float) -> Seat:
+        self.log.append("enter")
+        if self.busy is not None:
+            raise self.busy
+        return Seat(in_flight=most, images=4)
+
+    def renew(
+        self, model: str, *, who: JobRef, most: int, lease_s: float, images: int, gave_way: bool
+    ) -> Seat:
+        self.log.append(f"renew {images}{' gave way' if gave_way else ''}")
+        return Seat(in_flight=1, images=images)
+
+    def leave(self, model: str, *, who: JobRef, outcome: Outcome) -> float:
+        if self.away is not None:
+            raise self.away
+        self.log.append(outcome)
+        return 0.0
+
+
+@dataclass
 class FakeModel:
     """A model of four classes: the class of a quadrant scores by how bright that quadrant is.
 
@@ -182,6 +222,8 @@ class FakeModel:
     problems: list[str] = field(default_factory=list)
     checks: int = 0
     resolutions: list[int | None] = field(default_factory=list)
+    max_in_flight: int = 2
+    pace: Pace = field(default_factory=lambda: Pace(most_images=16, most_in_flight=2, target_s=0.1))
 
     def resolve(
         self,
@@ -200,7 +242,12 @@ class FakeModel:
         return self.problems
 
     def predictor(
-        self, resolved: ResolvedModel, *, deadline_s: float, checkpoint: Callable[[], None]
+        self,
+        resolved: ResolvedModel,
+        *,
+        deadline_s: float,
+        checkpoint: Callable[[], None],
+        seats: Callable[[], int],
     ) -> FakePredictor:
         assert deadline_s > 0
         return FakePredictor(self, resolved)

@@ -18,7 +18,7 @@ import redis
 from worker.jobs.connection import store_errors
 from worker.jobs.job import JobRef
 from worker.jobs.keys import Keys
-from worker.jobs.scripts import Scripts
+from worker.jobs.scripts import Argument, Scripts
 
 Reason = Literal["model-busy", "circuit-open"]
 Outcome = Literal["worked", "failed", "neither"]
@@ -163,13 +163,13 @@ class Traffic:
             Whether the server turned out to be slower than it was, or pushed back, since the last
             time: then fewer calls are let in, over all workers.
         """
-        arguments = [str(who), most, lease_s, images, int(gave_way)]
+        arguments: list[Argument] = [str(who), most, lease_s, images, int(gave_way)]
         in_flight = self._scripts.run("renew_seat", self._keys.of_traffic(model), arguments)
         return Seat(in_flight=int(in_flight), images=images)
 
     def leave(self, model: str, *, who: JobRef, outcome: Outcome) -> float:
         """Give the seat up, if there is one; return for how long the circuit was opened, or 0."""
-        arguments = [str(who), outcome, FAILURES, OPEN_S, LONGEST_OPEN_S]
+        arguments: list[Argument] = [str(who), outcome, FAILURES, OPEN_S, LONGEST_OPEN_S]
         return float(self._scripts.run("leave_seat", self._keys.of_traffic(model), arguments))
 
     def state(self, models: Iterable[str]) -> Mapping[str, ModelTraffic]:

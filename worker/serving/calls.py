@@ -25,7 +25,8 @@ class RetryPolicy:
     Attributes
     ----------
     window_s : float
-        From the first failure, for everything that can pass.
+        From the first failure, for everything that can pass. Short, because a worker that waits
+        for one model is kept from the jobs of others: a job can wait in the queue.
     reload_s : float
         The same for NOT_FOUND: a model that is being reloaded is back soon, one that was
         unloaded is not.
@@ -33,7 +34,7 @@ class RetryPolicy:
         The first wait, doubled each time; what is added to each at random; the longest.
     """
 
-    window_s: float = 30.0
+    window_s: float = 5.0
     reload_s: float = 3.0
     wait_s: float = 0.1
     jitter_s: float = 0.2

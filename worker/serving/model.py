@@ -80,6 +80,11 @@ class ServedModel:
             polite=profile.polite,
         )
 
+    @property
+    def max_in_flight(self) -> int:
+        """Most calls under way, over all workers together."""
+        return self.profile.max_in_flight
+
     def resolve(
         self, version: int | None, *, timeout_s: float, checkpoint: Checkpoint = go_on
     ) -> ResolvedModel:

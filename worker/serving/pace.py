@@ -88,6 +88,13 @@ class Pace:
         What an earlier job found out.
     clock : callable
         Monotonic seconds.
+
+    Attributes
+    ----------
+    images, in_flight : int
+        Of the next call, and calls at once.
+    gave_way : int
+        How often the server was found to be slower than it was, or pushed back.
     """
 
     def __init__(
@@ -111,6 +118,8 @@ class Pace:
         self._not_before = clock()
         self._wait_s = QUIET_S
         self._pause_s = 0.0
+        self._calls = 0
+        self.gave_way = 0
         first = FIRST_SIZE if learned is None else learned.images
         self.images = _size(min(1 if polite and learned is None else first, most_images))
         self.in_flight = 1 if learned is None else min(learned.in_flight, self._most_in_flight)
@@ -119,6 +128,12 @@ class Pace:
     def learned(self) -> Learned:
         """What is worth telling the next job."""
         return Learned(images=self.images, in_flight=self.in_flight)
+
+    def take_over(self, learned: Learned) -> None:
+        """Begin with what another worker found out, unless something is known here already."""
+        if not self._calls:
+            self.images = _size(min(learned.images, self._most_images))
+            self.in_flight = min(learned.in_flight, self._most_in_flight)
 
     @property
     def pause_s(self) -> float:
@@ -138,6 +153,7 @@ class Pace:
             Name of the gRPC status code.
         """
         now = self._clock()
+        self._calls += 1
         self._pause_s = seconds * (1.0 / POLITE_SHARE - 1.0) if self._polite else 0.0
         if status in PUSH_BACK:
             self._give_way(now)
@@ -169,6 +185,7 @@ class Pace:
 
     def _give_way(self, now: float) -> None:
         self._slow = 0
+        self.gave_way += 1
         if self.in_flight > 1:
             self.in_flight = max(1, self.in_flight // 2)
             self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)

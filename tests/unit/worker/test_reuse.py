@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.fakes import FakeBlobs, FakeModel, FakeStore, make_job, png, submit
+from tests.unit.fakes import FakeBlobs, FakeModel, FakeSeats, FakeStore, make_job, png, submit
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.job import Job, upload_segments_key
 from worker.ports import Ports
@@ -21,7 +21,13 @@ class World:
 
     def run(self, job: Job) -> Outcome:
         submit(self.store, self.blobs, job)
-        ports = Ports(store=self.store, blobs=self.blobs, model=lambda _: self.model, worker="w")
+        ports = Ports(
+            store=self.store,
+            blobs=self.blobs,
+            seats=FakeSeats(),
+            model=lambda _: self.model,
+            worker="w",
+        )
         return run_job(job.ref, ports=replace(ports, **self.changes))
 
     def name(self, job: Job) -> str:

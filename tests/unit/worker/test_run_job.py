@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.fakes import FakeBlobs, FakeModel, FakeStore, make_job, png, submit
+from tests.unit.fakes import FakeBlobs, FakeModel, FakeSeats, FakeStore, make_job, png, submit
 from worker.failures import UnknownModel
 from worker.jobs.errors import StoreFull, StoreUnavailable
 from worker.jobs.job import Job, JobRef, artifact_key, upload_key, upload_segments_key
+from worker.jobs.traffic import ModelBusy, Reason
 from worker.ports import Limits, Model, Ports
 from worker.run_job import Outcome, run_job
-from worker.serving.errors import ModelVersionGone, PredictorUnavailable
+from worker.serving.errors import ModelVersionGone, PredictorDeadline, PredictorUnavailable
 
 
 class World:
@@ -23,6 +24,7 @@ class World:
         self.store = FakeStore()
         self.blobs = FakeBlobs()
         self.model = FakeModel()
+        self.seats = FakeSeats()
         self.shutting_down = False
         self.limits = Limits(beat_s=0.01, lease_s=0.5)
 
@@ -36,6 +38,7 @@ class World:
         return Ports(
             store=self.store,
             blobs=self.blobs,
+            seats=self.seats,
             model=self._model,
             worker="host/1",
             limits=self.limits,
@@ -249,15 +252,67 @@ def test_a_version_that_cannot_be_followed_fails_the_job(
 def test_a_model_servers_failure_is_told_with_its_status(world: World) -> None:
     job = world.submit(make_job())
     world.model.on_batch = raises(
-        PredictorUnavailable("It is away.", grpc_status="UNAVAILABLE", context="10.0.0.7")
+        PredictorDeadline("It hangs.", grpc_status="DEADLINE_EXCEEDED", context="10.0.0.7")
     )
 
     assert world.run(job) == "failed"
     error = world.store.get(job.ref).error
     assert error is not None
-    assert (error.type, error.grpc_status) == ("predictor-unavailable", "UNAVAILABLE")
+    assert (error.type, error.grpc_status) == ("predictor-deadline", "DEADLINE_EXCEEDED")
     assert error.retryable
     assert "10.0.0.7" not in error.detail
+    assert world.seats.log == ["knock", "enter", "failed"]
+
+
+def test_a_job_whose_model_server_is_away_waits_for_it(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = raises(PredictorUnavailable("It is away.", grpc_status="UNAVAILABLE"))
+
+    assert world.run(job) == "handed-back"
+    left = world.store.get(job.ref)
+    assert (left.status, left.attempts, left.waiting_for) == ("queued", 0, "model-unavailable")
+    assert world.seats.log == ["knock", "enter", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("model-busy", "model-busy"), ("circuit-open", "model-unavailable")],
+)
+def test_a_job_that_finds_no_seat_goes_back_and_says_why(
+    world: World, reason: Reason, shown: str
+) -> None:
+    job = world.submit(make_job())
+    world.seats.busy = ModelBusy("quadrants", reason, 3.5)
+
+    assert world.run(job) == "handed-back"
+    left = world.store.get(job.ref)
+    assert (left.status, left.attempts, left.waiting_for) == ("queued", 0, shown)
+    assert left.not_before == world.store.now + 3.5
+    assert world.model.batches == 0
+
+
+def test_a_job_gives_its_seat_up_and_says_that_the_model_worked(world: World) -> None:
+    world.run(world.submit(make_job()))
+    assert (world.seats.log[:2], world.seats.log[-1]) == (["knock", "enter"], "worked")
+
+
+def test_a_seat_that_cannot_be_given_up_does_not_fail_the_job(world: World) -> None:
+    job = world.submit(make_job())
+    world.seats.away = StoreUnavailable("redis restarts")
+    assert world.run(job) == "succeeded"
+
+
+def test_the_seat_is_renewed_while_the_job_runs(world: World) -> None:
+    job = world.submit(make_job())
+    slept = []
+
+    def slowly(_: int) -> None:
+        if not slept:
+            slept.append(time.sleep(0.1))
+
+    world.model.on_batch = slowly
+    assert world.run(job) == "succeeded"
+    assert "renew 4" in world.seats.log
 
 
 def test_a_mistake_of_ours_fails_the_job_at_once_and_tells_nothing(world: World) -> None:
