@@ -22,6 +22,7 @@ from web.shares import Shares
 from web.streams import STREAMS, Streams
 from web.submit import Submitter
 from web.tickets import Tickets
+from worker.jobs.condition import Condition
 from worker.jobs.tenants import Tenants
 from worker.webhooks.addresses import Policy
 
@@ -46,6 +47,7 @@ def create_app(
     keys: Keys,
     reservations: Reservations,
     outbox: Outbox,
+    condition: Callable[[], Condition],
     tenants: Tenants,
     webhook_policy: Callable[[str], Policy],
     limiter_redis: redis.Redis | None,
@@ -58,6 +60,8 @@ def create_app(
     settings : WebSettings
     store, blobs, queue, catalogue, keys, reservations, outbox
         What it works with; nothing is called before the first request.
+    condition : callable
+        Reads the condition of Redis and of the queues.
     tenants : Tenants
         What each may do.
     webhook_policy : callable
@@ -92,7 +96,7 @@ def create_app(
     streams = app.extensions[STREAMS] = Streams(store, most=settings.web_streams)
     app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
     app.register_blueprint(webhook_api.blueprint(store=store, outbox=outbox))
-    app.register_blueprint(health.blueprint(catalogue))
+    app.register_blueprint(health.blueprint(catalogue, condition=condition))
     app.register_blueprint(pages.blueprint())
     app.after_request(_secure)
     app.after_request(_finish_reading)

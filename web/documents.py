@@ -128,8 +128,17 @@ class SeenWorker(TypedDict):
     seen_at: Timestamp
 
 
+class Backlog(TypedDict):
+    """The jobs that wait in a queue."""
+
+    depth: Annotated[int, Field(ge=0)]
+    oldest_s: Annotated[float, Field(ge=0, description="For how long the oldest has waited.")]
+
+
 class Ready(TypedDict):
-    """Jobs can be accepted. Whether there are workers is shown, and no condition."""
+    """Jobs can be accepted. What is wrong all the same is listed, and is no condition."""
 
     ready: Literal[True]
+    problems: Annotated[list[str], Field(description="Sentences for whoever runs the service.")]
+    queues: dict[str, Backlog]
     workers: list[SeenWorker]

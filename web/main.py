@@ -18,6 +18,7 @@ from web.server import Server
 from web.settings import Address, WebSettings
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
+from worker.jobs.condition import problems_at_start, read_condition
 from worker.jobs.connection import connect
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.idempotency import Idempotency
@@ -56,6 +57,8 @@ def main() -> int:
         store=store,
         webhooks=webhook_settings.model_dump(mode="json"),
     )
+    for problem in problems_at_start(store_settings):
+        _log.warning("redis", problem=problem)
     Server(lambda: build(settings, store_settings, tenants, webhook_policy), settings).run()
     return 0
 
@@ -142,6 +145,7 @@ def build(
         keys=KeyStore(redis),
         reservations=Idempotency(redis),
         outbox=Outbox(redis),
+        condition=lambda: read_condition(redis),
         tenants=tenants,
         webhook_policy=webhook_policy,
         limiter_redis=redis,

@@ -32,6 +32,7 @@ from worker.explain import segments
 from worker.failures import UnknownModel
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
+from worker.jobs.condition import problems_at_start
 from worker.jobs.connection import connect
 from worker.jobs.job import JobRef
 from worker.jobs.queue import Queue, celery_app
@@ -93,6 +94,8 @@ def _refuse(problems: Iterable[str]) -> int:
 def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:
     """Run Celery's parent and its pool, with a steward beside them."""
     log.info("worker starting", settings=settings.masked(), models=sorted(profiles))
+    for problem in problems_at_start(settings):
+        log.warning("redis", problem=problem)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     flag = ShutdownFlag()
     celery = build_celery(settings, profiles, flag=flag)

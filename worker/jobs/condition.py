@@ -9,9 +9,11 @@ from typing import Any
 import redis
 
 from worker.jobs.client_store import NEARLY_FULL
-from worker.jobs.connection import store_errors
+from worker.jobs.connection import connect, store_errors
+from worker.jobs.errors import StoreUnavailable
 from worker.jobs.job import QueueName
 from worker.jobs.keys import QUEUES, Keys
+from worker.jobs.settings import StoreSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,8 @@ class Condition:
 
     Attributes
     ----------
+    at : float
+        The moment, in Unix seconds of Redis's clock.
     backlogs : mapping of queue to Backlog
     memory_used, memory_limit : int
         Bytes; a limit of 0 means none.
@@ -35,6 +39,7 @@ class Condition:
         What is wrong with how Redis is set up or filled, each with its cure.
     """
 
+    at: float
     backlogs: Mapping[QueueName, Backlog]
     memory_used: int
     memory_limit: int
@@ -61,6 +66,7 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
     now = seconds + micros / 1e6
     used, limit = int(memory["used_memory"]), int(memory["maxmemory"])
     return Condition(
+        at=now,
         backlogs={
             queue: Backlog(depth=depth, oldest_s=max(0.0, now - oldest[0][1]) if oldest else 0.0)
             for queue, depth, oldest in zip(QUEUES, counts[::2], counts[1::2], strict=True)
@@ -69,6 +75,16 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
         memory_limit=limit,
         problems=tuple(_problems(memory, persistence, share=used / limit if limit else 0.0)),
     )
+
+
+def problems_at_start(settings: StoreSettings) -> tuple[str, ...]:
+    """Tell what is wrong with Redis when a process starts; that it is away is one thing."""
+    # A connection of its own, closed before processes that serve are forked.
+    try:
+        with connect(settings) as client:
+            return read_condition(client).problems
+    except StoreUnavailable as error:
+        return (f"{error}. Jobs are served as soon as it can be reached",)
 
 
 def _problems(

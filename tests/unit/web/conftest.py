@@ -77,6 +77,7 @@ def make_service(monkeypatch):
             keys=keys,
             reservations=MemoryReservations(store),
             outbox=outbox,
+            condition=catalogue.condition,
             tenants=tenants,
             webhook_policy=policies(webhooks or Policy(), tenants),
             limiter_redis=limiter_redis,

@@ -9,6 +9,7 @@ from typing import Any
 from web.keys import KeyInfo
 from web.principal import scopes_of
 from worker.jobs.catalogue import ModelEntry
+from worker.jobs.condition import Backlog, Condition
 from worker.jobs.errors import (
     AnotherRequest,
     BlobMissing,
@@ -309,6 +310,8 @@ class FixedCatalogue:
     def __init__(self, entries: Mapping[str, ModelEntry]):
         self.entries = dict(entries)
         self.seen: dict[str, float] = {"host/1": NOW}
+        self.backlogs = {"interactive": Backlog(depth=0, oldest_s=0.0)}
+        self.problems: tuple[str, ...] = ()
         self.reads = 0
         self.down = False
 
@@ -320,6 +323,16 @@ class FixedCatalogue:
     def workers(self) -> Mapping[str, float]:
         self._check()
         return self.seen
+
+    def condition(self) -> Condition:
+        self._check()
+        return Condition(
+            at=NOW + 5,
+            backlogs=self.backlogs,
+            memory_used=0,
+            memory_limit=0,
+            problems=self.problems,
+        )
 
     def _check(self) -> None:
         if self.down:

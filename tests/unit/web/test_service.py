@@ -7,8 +7,9 @@ import pytest
 from tests.support import pictures
 from tests.support.requests import MULTIPART, form
 from tests.unit.web.conftest import LABELS, model
-from tests.unit.web.fakes import SECRET_ADDRESS
+from tests.unit.web.fakes import NOW, SECRET_ADDRESS
 from web.problems import PROBLEMS
+from worker.jobs.condition import Backlog
 
 URL = "/v1/explanations"
 UNKNOWN = "exp_" + "0" * 32
@@ -47,6 +48,22 @@ def test_it_is_ready_without_workers_and_says_who_there_is(service):
     assert [worker["name"] for worker in shown["workers"]] == ["host/1"]
     service.catalogue.seen = {}
     assert service.client.get("/v2/health/ready").status_code == 200
+
+
+def test_it_says_what_is_wrong_and_accepts_jobs_all_the_same(service):
+    shown = service.client.get("/v2/health/ready").get_json()
+    assert (shown["problems"], shown["queues"]["interactive"]["depth"]) == ([], 0)
+
+    service.catalogue.seen = {"host/1": NOW - 26}
+    service.catalogue.backlogs["interactive"] = Backlog(depth=7, oldest_s=61.26)
+    service.catalogue.problems = ("Redis loses accepted jobs when it restarts",)
+    answer = service.client.get("/v2/health/ready")
+    assert answer.status_code == 200
+    assert answer.get_json()["queues"] == {"interactive": {"depth": 7, "oldest_s": 61.3}}
+    redis, silent, old = answer.get_json()["problems"]
+    assert redis == "Redis loses accepted jobs when it restarts"
+    assert silent.startswith("No worker has been heard from for 30 s")
+    assert old.startswith("The oldest queued job of 'interactive' is 61 s old")
 
 
 def test_it_is_not_ready_without_the_store(service):
