@@ -12,7 +12,7 @@ from limelight.models import Job
 
 MEDIA_TYPE = "text/event-stream"
 # What an event on the way may change of a job.
-_TOLD = ("status", "attempts", "progress")
+_TOLD = ("status", "attempts", "progress", "waiting_for")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -115,6 +115,7 @@ class Job:
     model: JobModel | None = None
     progress: Progress = field(default_factory=Progress)
     attempts: int = 0
+    waiting_for: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -224,6 +224,14 @@ class Job(TypedDict):
     model: JobModel
     progress: Progress
     attempts: Annotated[int, Field(ge=0, description="How often a worker has started it.")]
+    waiting_for: Annotated[
+        str | None,
+        Field(
+            description="Why a queued job that was taken already waits again: `model-busy` (other "
+            "jobs have all the calls that the model takes), `model-unavailable` (its server "
+            "cannot be used), `storage` or `memory`."
+        ),
+    ]
     computed_by: Annotated[JobId | None, Field(description="The job whose result this one shares.")]
     metadata: dict[str, str]
     image: Image

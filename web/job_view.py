@@ -51,6 +51,7 @@ def job_view(job: jobs.Job) -> Job:
             "samples_limit": job.progress.samples_limit,
         },
         "attempts": job.attempts,
+        "waiting_for": job.waiting_for or None,
         "computed_by": job.computed_by,
         "metadata": dict(request.metadata),
         "image": {

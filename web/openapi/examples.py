@@ -76,6 +76,7 @@ _TIMES = {
 _COMMON: Mapping[str, Any] = {
     "id": JOB_ID,
     "attempts": 1,
+    "waiting_for": None,
     "computed_by": None,
     "metadata": {"ticket": "4711"},
     "image": {"sha256": "1f" * 32, "width": 451, "height": 300},
@@ -146,6 +147,7 @@ ACCEPTED: Mapping[str, Any] = {
     "model": {"name": "lite0", "version": None, "signature": None},
     "progress": {"stage": "queued", "samples_done": 0, "samples_limit": 0},
     "attempts": 0,
+    "waiting_for": None,
     "hidden_score": None,
     "predictions": None,
     "explanations": None,

@@ -13,8 +13,8 @@ from worker.jobs.job import Failure, JobRef, Progress
 URL = "/v1/explanations"
 MEMBERS = [
     "id", "status", "created_at", "started_at", "finished_at", "expires_at", "model", "progress",
-    "attempts", "computed_by", "metadata", "image", "warnings", "hidden_score", "predictions",
-    "explanations", "samples", "segments", "options", "timings", "error", "links",
+    "attempts", "waiting_for", "computed_by", "metadata", "image", "warnings", "hidden_score",
+    "predictions", "explanations", "samples", "segments", "options", "timings", "error", "links",
 ]  # fmt: skip
 
 
