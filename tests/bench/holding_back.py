@@ -6,6 +6,7 @@ a product's requests do; behind, images are explained without end, by a process 
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -57,7 +58,9 @@ def measure() -> Iterator[Figure]:
     """Measure the kinds in turn, round by round, and take medians."""
     alone, default, polite = [], [], []
     rates: dict[str, list[float]] = {"fastest": [], "default": [], "polite": []}
-    with running_model_server({MODEL_NAME: efficientnet_lite0()}) as server:
+    with running_model_server(
+        {MODEL_NAME: efficientnet_lite0()}, "--threads", str(os.cpu_count())
+    ) as server:
         for _ in range(ROUNDS):
             with _behind(server.target, "fastest") as images:
                 time.sleep(WARM_UP_S)

@@ -36,7 +36,7 @@ QUIET_S = 5.0
 LONGEST_WAIT_S = 120.0
 # When polite, the target for one call and the share of time in which we have one in flight.
 POLITE_TARGET_S = 0.025
-POLITE_SHARE = 0.2
+POLITE_SHARE = 0.05
 
 # Statuses by which a server says that it has too much to do.
 PUSH_BACK = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
