@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,12 @@ import redis
 
 from deploy.demo.redis_server import PrivateRedis
 from tests.support.private_redis import private_redis
+
+
+def pytest_configure() -> None:
+    """Let children be interrupted: a shell starts what runs in its background deaf to Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from tests.support.quadrant_server import NAME, QuadrantServer
 from tests.unit.fakes import photograph
@@ -35,6 +36,7 @@ class Service:
     """What web and worker share, seen from the web's side."""
 
     redis_url: str
+    redis: redis.Redis
     store: Store
     blobs: Blobs
     queue: Queue
@@ -114,13 +116,14 @@ def model_server(quadrant_server: QuadrantServer) -> Iterator[QuadrantServer]:
 def service(redis_url: str) -> Iterator[Service]:
     settings = StoreSettings(redis_url=redis_url)
     celery = celery_app(settings)
-    with connect(settings) as redis:
+    with connect(settings) as client:
         yield Service(
             redis_url=redis_url,
-            store=Store(redis),
-            blobs=open_blobs("redis:", redis),
+            redis=client,
+            store=Store(client),
+            blobs=open_blobs("redis:", client),
             queue=Queue(celery),
-            catalogue=Catalogue(redis),
+            catalogue=Catalogue(client),
         )
     celery.close()
 
