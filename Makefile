@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test check bench fuzz format stubs constraints clean
+faults_options := $(if $(SHORT),--short)
+
+.PHONY: help demo serve test check bench faults fuzz format stubs constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -30,6 +32,9 @@ check: $(VENV)/.test ## Lint, format, types, import rules, stubs, pins, Dockerfi
 
 bench: $(VENV)/.test ## Measure the promised figures: one JSON object a line
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+faults: $(VENV)/.test ## Kill, freeze and cut off while jobs run, and count what is lost (SHORT=1: a few minutes)
+	@$(BIN)/python -m tests.faults $(faults_options) $(ARGS)
 
 fuzz: $(VENV)/.test ## Send broken images and requests for SECONDS (300) from ever new seeds
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),300)
