@@ -51,6 +51,16 @@ def hang(seconds: float) -> Behaviour:
     return behave
 
 
+def late(seconds: float) -> Behaviour:
+    """Answer well, but only after so long."""
+
+    def behave(connection: socket.socket, request: Request) -> None:
+        hang(seconds)(connection, request)
+        connection.sendall(OK)
+
+    return behave
+
+
 def drip(piece: bytes, *, every_s: float, start: bytes = b"") -> Behaviour:
     """Answer a piece again and again, until the sender leaves."""
 

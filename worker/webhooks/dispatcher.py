@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Protocol, cast
 
 import structlog
@@ -39,6 +40,8 @@ BATCH = 1000
 PUT_OFF_S = {"prompt": 1.0, "stranger": 1.0, "slow": 5.0}
 STAY = 25
 STORE_AWAY_S = 1.0
+# A host that takes longer is slow, even if it answers in the end: it holds threads all the same.
+PROMPT_S = 5.0
 
 
 class Jobs(Protocol):
@@ -125,21 +128,23 @@ class Dispatcher:
             parcel = self.outbox.take(member, lease_s=self.lease_s)
         finally:
             if parcel is None:
-                self.slots.release(host, timed_out=None)
+                self.slots.release(host, slow=None)
         if parcel is not None:
             pool.submit(self._deliver, parcel, host)
 
     def _deliver(self, parcel: Parcel, host: str) -> None:
-        timed_out: bool | None = None
+        slow: bool | None = None
+        began = monotonic()
         try:
-            timed_out = self._try(parcel).error == "timeout"
+            # Timeouts may be set shorter.
+            slow = self._try(parcel).error == "timeout" or monotonic() - began > PROMPT_S
         except (StoreUnavailable, StoreFull) as error:
             # It stays in hand until the lease ends, and is then sent again with the same id.
             log.warning("the store is away, a webhook waits", error=str(error))
         except Exception:
             log.exception("a webhook cannot be settled", job=str(parcel.member.ref))
         finally:
-            self.slots.release(host, timed_out=timed_out)
+            self.slots.release(host, slow=slow)
             self._progress.set()
 
     def _try(self, parcel: Parcel) -> Outcome:

@@ -16,10 +16,11 @@ Admission = Literal["admitted", "full", "prompt", "stranger", "slow"]
 class Slots:
     """Counts tries that run, and remembers which hosts answer.
 
-    A host is ``prompt`` if it answered in time when it was last tried, ``slow`` if not, and a
+    A host is ``prompt`` if it answered without delay when it was last tried, ``slow`` if not, and a
     ``stranger`` before. Only prompt hosts get more than one slot. Slow hosts share half of the
     slots, and with strangers three quarters: the last quarter waits for hosts that answer, however
-    many there are that do not.
+    many there are that do not. The last eighth is for hosts that have no slot yet: prompt hosts
+    that fall ill all at once are found out only when their tries end.
 
     Parameters
     ----------
@@ -43,24 +44,29 @@ class Slots:
                 return "full"
             prompt = self._prompt.get(host)
             if prompt:
-                if self._running[host] >= self._per_host:
+                if self._running[host] and not self._has_room_for_more(host):
                     return "prompt"
             elif self._running[host] or not self._has_room_for_others(slow=prompt is False):
                 return "stranger" if prompt is None else "slow"
             self._running[host] += 1
             return "admitted"
 
-    def release(self, host: str, *, timed_out: bool | None) -> None:
-        """Give the slot back; ``timed_out`` is None if no try was made."""
+    def release(self, host: str, *, slow: bool | None) -> None:
+        """Give the slot back; ``slow`` is None if no try was made."""
         with self._lock:
             self._running[host] -= 1
             if not self._running[host]:
                 del self._running[host]
-            if timed_out is not None:
-                self._prompt[host] = not timed_out
+            if slow is not None:
+                self._prompt[host] = not slow
                 self._prompt.move_to_end(host)
                 if len(self._prompt) > REMEMBERED:
                     self._prompt.popitem(last=False)
+
+    def _has_room_for_more(self, host: str) -> bool:
+        """Whether a prompt host may have a slot beside the one that it has."""
+        free = self._total - self._running.total()
+        return self._running[host] < self._per_host and free > self._total // 8
 
     def _has_room_for_others(self, *, slow: bool) -> bool:
         """Whether hosts that are not prompt may have one more slot."""

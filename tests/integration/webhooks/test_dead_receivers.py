@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.integration.webhooks.dispatching import dispatching, finish_job
-from tests.support.receiver import Receiver, hang
+from tests.support.receiver import Receiver, hang, late
 from tests.support.records import Bench
+from worker.webhooks.dispatcher import PROMPT_S
 
 pytestmark = pytest.mark.integration
 
@@ -77,6 +78,31 @@ def test_hosts_that_answer_are_not_delayed_by_any_number_that_hang(bench: Bench)
             delays.append(first_delay(bench, receiver))
         assert dead.connections == 12
         dead.__exit__()
+    assert max(delays) <= SOON_S
+
+
+def test_hosts_that_answer_late_do_not_delay_others(bench: Bench) -> None:
+    tardy = [f"127.0.1.{number}" for number in range(1, 7)]
+    with (
+        Receiver(address="0.0.0.0") as ill,  # noqa: S104 -- all of loopback
+        dispatching(bench, timeout_s=TIMEOUT_S, threads=16, per_host=4),
+    ):
+        for host in tardy:
+            finish_job(bench, ill.url(host=host))
+        ill.wait_for(len(tardy))
+        # They answered well, so each may have its four slots, which would be more than there are.
+        ill.behaviour = late(PROMPT_S + 1)
+        for host in tardy * 10:
+            finish_job(bench, ill.url(host=host))
+        ill.wait_for(len(tardy) + 14)
+        began, delays = time.monotonic(), []
+        while time.monotonic() < began + PROMPT_S + 3:
+            with Receiver(address=f"127.0.0.{2 + len(delays)}") as alive:
+                delays.append(first_delay(bench, alive))
+            time.sleep(0.5)
+        # Once found out, each has one try at a time.
+        assert ill.connections == len(tardy) + 14 + len(tardy)
+        ill.__exit__()
     assert max(delays) <= SOON_S
 
 
