@@ -7,7 +7,9 @@ import json
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
+
+from worker.jobs.environment import EnvironmentSettings
 
 
 class Address(NamedTuple):
@@ -27,10 +29,8 @@ class Address(NamedTuple):
             return False
 
 
-class WebSettings(BaseSettings):
+class WebSettings(EnvironmentSettings):
     """What the operator may set. Times are in seconds, sizes in bytes."""
-
-    model_config = SettingsConfigDict(env_prefix="LIMELIGHT_", frozen=True, extra="ignore")
 
     bind: str = Field("127.0.0.1:8000", description="host:port to listen on.")
     web_workers: int = Field(2, ge=1, le=64, description="Processes.")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.jobs.environment import EnvironmentSettings
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(EnvironmentSettings):
     """Settings of the store, the blobs and the queue; ``LIMELIGHT_`` and the name in capitals."""
-
-    model_config = SettingsConfigDict(env_prefix="LIMELIGHT_", frozen=True, extra="ignore")
 
     # Both addresses may hold a password, so neither is shown when the settings are logged.
     redis_url: str = Field(

@@ -18,7 +18,6 @@ from worker.serving.profile import CUSTOM, NAMED, CustomPreprocess, ModelProfile
 
 __all__ = ["ModelProfile", "load_profiles"]
 
-ENV_PREFIX = "env:"
 TLS_FILES = ("ca", "cert", "key")
 _TAGS = frozenset({NAMED, CUSTOM})
 # The parts that have keys of their own, by the key under which a profile holds them.
@@ -39,6 +38,7 @@ def load_profiles(
         The file. Relative paths within it start at its directory.
     environ : mapping of str to str, optional
         Where values written ``env:NAME`` are looked up; the environment of the process if None.
+        Values written ``file:PATH`` are the content of that file.
 
     Returns
     -------
@@ -107,12 +107,7 @@ def _read(
         }
     problems: list[str] = []
     if isinstance(table.get("metadata"), dict):
-        prepared["metadata"], unset = _look_up(table["metadata"], environ)
-        problems += [
-            f"metadata: the environment variable {variable} is not set; set it where the worker "
-            f"starts."
-            for variable in unset
-        ]
+        prepared["metadata"], problems = _look_up(table["metadata"], base=base, environ=environ)
     try:
         profile = ModelProfile.model_validate(prepared)
     except ValidationError as error:
@@ -122,18 +117,35 @@ def _read(
 
 
 def _look_up(
-    metadata: Mapping[str, Any], environ: Mapping[str, str]
+    metadata: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Replace each ``env:NAME`` by the variable's value; return the names that are not set too."""
+    """Replace each ``env:NAME`` and ``file:PATH`` by what it names; tell what cannot be had."""
     values = dict(metadata)
-    unset = []
+    problems = []
     for key, value in metadata.items():
-        if isinstance(value, str) and value.startswith(ENV_PREFIX):
-            variable = value.removeprefix(ENV_PREFIX)
-            values[key] = environ.get(variable, "")
-            if not values[key]:
-                unset.append(variable)
-    return values, unset
+        if not isinstance(value, str):
+            continue
+        kind, _, name = value.partition(":")
+        if kind == "env":
+            found = environ.get(name, "")
+            cure = f"the environment variable {name} is not set; set it where the worker starts"
+        elif kind == "file":
+            path = base / name
+            found = _content(path)
+            cure = f"there is nothing to read in {path}; paths start at the models file's directory"
+        else:
+            continue
+        values[key] = found
+        if not found:
+            problems.append(f"metadata: {cure}.")
+    return values, problems
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _missing_files(profile: ModelProfile) -> Iterator[str]:

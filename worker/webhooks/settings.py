@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
+from worker.jobs.environment import EnvironmentSettings
 from worker.jobs.settings import StoreSettings
 from worker.jobs.tenants import Tenants, TenantsError
 from worker.webhooks.addresses import USUAL_PORTS, Network, Policy, parse_network
@@ -16,10 +17,8 @@ from worker.webhooks.addresses import USUAL_PORTS, Network, Policy, parse_networ
 Hosts = Annotated[frozenset[str], NoDecode]
 
 
-class WebhookSettings(BaseSettings):
+class WebhookSettings(EnvironmentSettings):
     """Where webhooks may go: what web checks at once, and the dispatcher at each try."""
-
-    model_config = SettingsConfigDict(env_prefix="LIMELIGHT_", frozen=True, extra="ignore")
 
     webhook_allow_http: bool = Field(
         False, description="Whether webhooks may go over http, where anybody on the way reads them."

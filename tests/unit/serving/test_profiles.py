@@ -123,6 +123,12 @@ def test_secrets_are_masked_wherever_a_profile_is_shown(models: Path) -> None:
         assert "hush" not in shown
 
 
+def test_metadata_may_be_the_content_of_a_file(models: Path) -> None:
+    (models.parent / "token").write_text("Bearer abc\n")
+    text = '[models.cat]\naddress = "h:1"\nmetadata = { authorization = "file:token" }'
+    assert load(models, text)["cat"].metadata["authorization"].get_secret_value() == "Bearer abc"
+
+
 def test_an_unknown_key_is_named_with_those_that_exist(models: Path) -> None:
     problem = one_problem(models, "max_batchsize = 3")
     assert "unknown key 'max_batchsize'" in problem
@@ -164,6 +170,7 @@ def test_an_unknown_key_of_a_part_is_named_with_those_of_the_part(models: Path) 
         ('metadata = { grpc-timeout = "x" }', "cannot be a gRPC metadata key"),
         ('metadata = { a = "ü" }', "must be printable ASCII"),
         ('metadata = { a = "env:GONE" }', "the environment variable GONE is not set"),
+        ('metadata = { a = "file:gone" }', "there is nothing to read in"),
     ],
 )
 def test_what_cannot_work_is_told_with_its_cure(models: Path, lines: str, words: str) -> None:

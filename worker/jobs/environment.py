@@ -1,0 +1,68 @@
+"""Where all settings come from: the environment, and for what nobody should see there, files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import DirectoryPath, Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "LIMELIGHT_"
+
+
+class EnvironmentSettings(BaseSettings):
+    """Settings read from ``LIMELIGHT_*``, or from files of these names in one directory.
+
+    A variable stands in the process list of whoever may inspect a container; a mounted file does
+    not. So any setting may be a file, named like its variable in capitals or small letters, in
+    the directory ``LIMELIGHT_SECRETS_DIR``. A variable goes before a file.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    secrets_dir: DirectoryPath | None = Field(
+        None, description="Directory with settings as files, for passwords and keys."
+    )
+
+    @field_validator("secrets_dir")
+    @classmethod
+    def _can_be_read(cls, directory: Path | None) -> Path | None:
+        if directory is not None and not _is_readable(directory):
+            closed = ", ".join(sorted(path.name for path in _unreadable(directory)))
+            raise ValueError(f"this user cannot read {closed or 'the directory'}")
+        return directory
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then files."""
+        sources = (init_settings, env_settings)
+        directory = os.environ.get(f"{PREFIX}SECRETS_DIR")
+        # One that cannot be read is reported where all settings are checked, not from here.
+        if directory and Path(directory).is_dir() and _is_readable(Path(directory)):
+            return (*sources, SecretsSettingsSource(settings_cls, secrets_dir=directory))
+        return sources
+
+
+def _is_readable(directory: Path) -> bool:
+    return os.access(directory, os.R_OK | os.X_OK) and not _unreadable(directory)
+
+
+def _unreadable(directory: Path) -> list[Path]:
+    """Return our files that this user may not read; the directory may hold those of others."""
+    if not os.access(directory, os.R_OK | os.X_OK):
+        return []
+    named = (path for path in directory.iterdir() if path.name.upper().startswith(PREFIX))
+    return [path for path in named if not os.access(path, os.R_OK)]
