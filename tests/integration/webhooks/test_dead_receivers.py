@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.integration.webhooks.dispatching import dispatching, finish_job
+from tests.integration.webhooks.dispatching import dispatching, finish_job, wait_for_attempts
 from tests.support.receiver import Receiver, hang, late
 from tests.support.records import Bench
 from worker.webhooks.dispatcher import PROMPT_S
@@ -81,7 +81,7 @@ def test_hosts_that_answer_are_not_delayed_by_any_number_that_hang(bench: Bench)
     assert max(delays) <= SOON_S
 
 
-def test_hosts_that_answer_late_do_not_delay_others(bench: Bench) -> None:
+def test_hosts_that_all_begin_to_answer_late_do_not_delay_others(bench: Bench) -> None:
     tardy = [f"127.0.1.{number}" for number in range(1, 7)]
     with (
         Receiver(address="0.0.0.0") as ill,  # noqa: S104 -- all of loopback
@@ -100,10 +100,20 @@ def test_hosts_that_answer_late_do_not_delay_others(bench: Bench) -> None:
             with Receiver(address=f"127.0.0.{2 + len(delays)}") as alive:
                 delays.append(first_delay(bench, alive))
             time.sleep(0.5)
-        # Once found out, each has one try at a time.
-        assert ill.connections == len(tardy) + 14 + len(tardy)
         ill.__exit__()
     assert max(delays) <= SOON_S
+
+
+def test_a_host_that_answered_late_gets_one_try_at_a_time(bench: Bench) -> None:
+    with Receiver(late(PROMPT_S + 0.5)) as ill, dispatching(bench, timeout_s=TIMEOUT_S):
+        told = wait_for_attempts(bench.client, finish_job(bench, ill.url()), 1)
+        assert told.state == "delivered"
+        for _ in range(10):
+            finish_job(bench, ill.url())
+        ill.wait_for(2)
+        time.sleep(1.0)
+        assert ill.connections == 2
+        ill.__exit__()
 
 
 def test_a_long_queue_of_one_receiver_is_sent_at_a_good_rate(bench: Bench) -> None:
