@@ -78,6 +78,9 @@ class Explanation:
 
     Attributes
     ----------
+    settled, certified : bool or None
+        Whether the top five segments are right at 95%; the same corrected for the number of
+        comparisons. None where it was not computed.
     overlays : mapping of str to str
         Style to the path of its picture.
     """
@@ -89,6 +92,7 @@ class Explanation:
     surrogate_score: float | None = None
     fidelity: Fidelity = field(default_factory=Fidelity)
     settled: bool | None = None
+    certified: bool | None = None
     stability: Mapping[str, float | None] | None = None
     score_scale: str | None = None
     insertion_deletion: Mapping[str, Any] | None = None
@@ -103,6 +107,7 @@ class Job:
 
     ``image``, ``samples``, ``segments``, ``options`` and ``timings`` are as in the contract;
     times are aware datetimes. ``predictions`` and ``explanations`` are empty until it succeeded.
+    ``computed_by`` is the id of the job whose result this one shares, None if it did the work.
     ``retry_after_s`` is how long the service asked to wait before the next poll.
     """
 
@@ -116,6 +121,7 @@ class Job:
     progress: Progress = field(default_factory=Progress)
     attempts: int = 0
     waiting_for: str | None = None
+    computed_by: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -168,9 +168,7 @@ TABLE: dict[type[Exception], Rule] = {
     images.UnsupportedImage: Rule(slug="unsupported-image"),
     images.TooManyPixels: Rule(slug="too-many-pixels"),
     jobs.UnknownJob: Rule(slug="not-found", detail="There is no job with this id."),
-    jobs.ErasedJob: Rule(
-        slug="gone", detail="The job was erased: its retention has passed or it was deleted."
-    ),
+    jobs.ErasedJob: Rule(slug="gone", detail="Its retention has passed, or it was deleted."),
     jobs.JobEnded: Rule(slug="conflict", detail="The job has ended, so it cannot be canceled."),
     jobs.AnotherRequest: Rule(
         slug="idempotency-mismatch",

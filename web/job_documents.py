@@ -68,7 +68,7 @@ class Progress(TypedDict):
 
     stage: str
     samples_done: Count
-    samples_limit: Count
+    samples_limit: Annotated[int, Field(ge=0, description="0 before the first sample is scored.")]
 
 
 class Image(TypedDict):
