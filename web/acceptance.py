@@ -45,10 +45,12 @@ class Acceptance:
     submitter: Submitter
     reservations: Reservations
 
-    def accept(self, submission: Submission, *, tenant: str, key: str | None) -> Accepted:
+    def accept(
+        self, submission: Submission, *, tenant: str, key: str | None, traceparent: str | None
+    ) -> Accepted:
         """Accept a request, or give the answer again that it got when it came first.
 
-        A request that is refused does not use its key up.
+        A request that is refused does not use its key up. The trace of the first is the job's.
 
         Raises
         ------
@@ -60,20 +62,20 @@ class Acceptance:
         """
         ref = JobRef.new(tenant)
         if key is None:
-            return self._accept(submission, ref)
+            return self._accept(submission, ref, traceparent)
         found = self.reservations.reserve(ref, key=key, fingerprint=fingerprint(submission))
         if isinstance(found, Answered):
             return Accepted(job_id=found.job.id, body=found.answer, is_replay=True)
         try:
-            accepted = self._accept(submission, found.job)
+            accepted = self._accept(submission, found.job, traceparent)
         except Exception:
             self._release(found)
             raise
         self._keep(found, accepted)
         return accepted
 
-    def _accept(self, submission: Submission, ref: JobRef) -> Accepted:
-        job = self.submitter.submit(submission, ref=ref)
+    def _accept(self, submission: Submission, ref: JobRef, traceparent: str | None) -> Accepted:
+        job = self.submitter.submit(submission, ref=ref, traceparent=traceparent)
         return Accepted(job_id=job.ref.id, body=as_json(job_view(job)))
 
     def _keep(self, reservation: Reservation, accepted: Accepted) -> None:

@@ -16,6 +16,7 @@ from web.model_index import ModelIndex
 from web.parsing import read_submission
 from web.ports import Ports
 from web.principal import principal
+from web.tracing import request_trace
 from worker.jobs.job import Job, artifact_key, upload_key
 
 # A picture never changes, but the job can be erased, so caches ask again before long.
@@ -38,7 +39,12 @@ def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance) -> None:
     @needs("submit")
     def create() -> Response:
         key = checked_key(request.headers.get(HEADER))
-        accepted = acceptance.accept(read_submission(request), tenant=principal().tenant, key=key)
+        accepted = acceptance.accept(
+            read_submission(request),
+            tenant=principal().tenant,
+            key=key,
+            traceparent=str(request_trace()),
+        )
         answer = json_answer(accepted.body, status=202)
         answer.headers["Location"] = job_path(accepted.job_id)
         if accepted.is_replay:

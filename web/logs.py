@@ -1,52 +1,32 @@
-"""JSON logs of the web process, one object a line on standard error: ours and gunicorn's alike."""
+"""What web adds to its logs: gunicorn's own lines, and the request in which a line arose."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
 import structlog
+from flask import g, has_request_context, request
 from gunicorn.glogging import Logger
 
+from web.tracing import request_trace
+from worker.jobs.job import is_job_id
 
-def configure_logging(level: str) -> None:
-    """Send all logs of this process through structlog.
 
-    Traces are written without the values of local variables: those hold clients' images.
+def add_request(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Add whose request is served and which trace it belongs to.
 
-    Parameters
-    ----------
-    level : str
-        Name of the least level that is written.
+    A processor, so that a request that has nothing to log costs nothing.
     """
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.captureWarnings(capture=True)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
+    if not has_request_context():
+        return event
+    event.setdefault("trace_id", request_trace().trace_id)
+    if "principal" in g:
+        event.setdefault("tenant", g.principal.tenant)
+    job = (request.view_args or {}).get("job_id")
+    if job is not None and is_job_id(job):
+        event.setdefault("job", job)
+    return event
 
 
 class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types.

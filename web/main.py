@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from web.app import create_app
 from web.keys import KeyStore
-from web.logs import configure_logging
+from web.logs import add_request
 from web.server import Server
 from web.settings import Address, WebSettings
 from worker.jobs.blobs import open_blobs
@@ -26,6 +26,7 @@ from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
 from worker.jobs.store import Store
 from worker.jobs.tenants import Tenants, TenantsError, load_tenants
+from worker.telemetry.logs import configure_logging
 from worker.webhooks.addresses import Policy
 from worker.webhooks.outbox import Outbox
 from worker.webhooks.settings import WebhookSettings, policies
@@ -41,7 +42,7 @@ def main() -> int:
     """Serve until stopped; return an exit code."""
     try:
         settings, store_settings, webhook_settings = read_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, also=[add_request])
         tenants = load_tenants(store_settings.tenants_file)
         webhook_policy = policies(webhook_settings.policy(), tenants)
         check_exposure(settings, any_key=lambda: _any_key(store_settings))

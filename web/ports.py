@@ -31,6 +31,7 @@ class JobStore(Protocol):
         deadline_s: float,
         retention_s: int,
         queue_limit: int | None,
+        traceparent: str | None,
     ) -> Job:
         """Write the record and its entry among the open jobs, in one step.
 

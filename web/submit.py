@@ -57,7 +57,7 @@ class Submitter:
     webhook_policy: Callable[[str], addresses.Policy]
     retention_s: int
 
-    def submit(self, submission: Submission, *, ref: JobRef) -> Job:
+    def submit(self, submission: Submission, *, ref: JobRef, traceparent: str | None) -> Job:
         """Accept a job under a fresh reference: record it, then publish the reference.
 
         A job that was recorded counts as accepted even if the queue cannot be told: the sweeper
@@ -73,7 +73,15 @@ class Submitter:
         request = self._checked(submission, ref.tenant)
         retention_s = self._retention_of(submission.fields, ref.tenant)
         image = _decoded(submission)
-        job = self._recorded(submission, request, ref=ref, image=image, retention_s=retention_s)
+        job = self._recorded(
+            submission,
+            request,
+            ref=ref,
+            image=image,
+            retention_s=retention_s,
+            traceparent=traceparent,
+        )
+        _log.info("job accepted", job=job.ref.id, model=request.model, queue=job.queue)
         self._publish(job)
         return job
 
@@ -112,6 +120,7 @@ class Submitter:
         ref: JobRef,
         image: UploadedImage,
         retention_s: int,
+        traceparent: str | None,
     ) -> Job:
         """Store the bytes and then the record. Blobs without a record are swept away in time."""
         self.ports.blobs.put(upload_key(ref), submission.image)
@@ -126,6 +135,7 @@ class Submitter:
                 deadline_s=self.settings.queue_limit_s,
                 retention_s=retention_s,
                 queue_limit=self.tenants.of(ref.tenant).queue_limit,
+                traceparent=traceparent,
             )
         except (jobs.QueueFull, jobs.StoreFull):
             # Refusals come in floods, and each would leave an image until it is swept.
@@ -137,7 +147,7 @@ class Submitter:
             self.ports.queue.publish(job.ref, job.queue)
             self.ports.store.mark_published(job.ref)
         except jobs.JobsError as error:
-            _log.warning("accepted but not published yet", job=str(job.ref), error=str(error))
+            _log.warning("accepted but not published yet", job=job.ref.id, error=str(error))
 
 
 def _webhook(asked: WebhookFields | None, policy: addresses.Policy) -> Webhook | None:

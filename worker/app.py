@@ -39,7 +39,6 @@ from worker.jobs.queue import Queue, celery_app
 from worker.jobs.store import Store
 from worker.jobs.sweeper import Sweeper
 from worker.jobs.traffic import Traffic
-from worker.logs import configure_logging
 from worker.ports import Limits, Model, Ports
 from worker.run_job import run_job
 from worker.serving.errors import ProfileError
@@ -49,6 +48,7 @@ from worker.settings import WorkerSettings
 from worker.shutdown import ShutdownFlag, begin_shutdown
 from worker.steward import Census, keep_house
 from worker.tasks import register
+from worker.telemetry.logs import configure_logging
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -141,7 +141,7 @@ def child_runner(
         return build_ports(settings, profiles, shutting_down=flag.is_set)
 
     def run(ref: JobRef) -> object:
-        with structlog.contextvars.bound_contextvars(job=str(ref)):
+        with structlog.contextvars.bound_contextvars(job=ref.id, tenant=ref.tenant):
             return run_job(ref, ports=ports())
 
     return run

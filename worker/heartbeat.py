@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
@@ -84,7 +85,10 @@ class Heartbeat:
         self._ended = threading.Event()
         self._also: Callable[[], None] | None = None
         # A daemon, so that a process that was told to exit does not wait for it.
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        # In the job's context, so that what it logs names the job.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._beat,), name="heartbeat", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

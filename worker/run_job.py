@@ -35,6 +35,7 @@ from worker.ports import Ports
 from worker.progress import Reporter
 from worker.reuse import WorkShared
 from worker.serving.errors import PredictorUnavailable
+from worker.telemetry.trace import Trace, working_on
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -93,6 +94,19 @@ def run_job(ref: JobRef, *, ports: Ports) -> Outcome:
     except StoreUnavailable as error:
         log.warning("the job could not be claimed, the sweeper will find it", error=str(error))
         return "lost"
+    # A record of before there were traces has none.
+    trace = (Trace.parse(claim.job.traceparent) or Trace.new()).child()
+    with (
+        working_on(trace),
+        structlog.contextvars.bound_contextvars(
+            model=claim.job.request.model, trace_id=trace.trace_id
+        ),
+    ):
+        return _attempt(claim, ports)
+
+
+def _attempt(claim: Claim, ports: Ports) -> Outcome:
+    """Work on a claimed job until it has ended or is in other hands."""
     log.info("job claimed", fence=claim.fence, attempt=claim.job.attempts)
     report = Reporter(ports.store, claim, every_s=ports.limits.report_s)
     with Heartbeat(

@@ -68,6 +68,7 @@ class ClientStore:
         deadline_s: float,
         retention_s: int,
         queue_limit: int | None = None,
+        traceparent: str | None = None,
     ) -> Job:
         """Record a new job. Its blobs are stored before, its message is sent after.
 
@@ -79,6 +80,8 @@ class ClientStore:
             Seconds for which it is kept after it has ended.
         queue_limit : int or None
             Most jobs of the tenant that have not ended, this one included.
+        traceparent : str or None
+            The trace that it belongs to.
 
         Raises
         ------
@@ -102,6 +105,7 @@ class ClientStore:
             SCHEMA_VERSION,
             ref.tenant,
             "" if queue_limit is None else queue_limit,
+            traceparent or "",
             more_keys=[self._keys.unowned],
         )
         if outcome == b"full":

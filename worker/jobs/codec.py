@@ -89,6 +89,7 @@ def decode(ref: JobRef, record: Mapping[bytes, bytes]) -> Job:
         result=json.loads(result) if result else None,
         error=known(Failure, json.loads(error)) if error else None,
         computed_by=text(b"computed_by"),
+        traceparent=text(b"traceparent"),
         schema_version=int(record[b"schema_version"]),
     )
     return job if job.computed_by is None else without_costs(job)

@@ -194,6 +194,8 @@ class Job:
     ----------
     computed_by : str or None
         Id of the job whose result and pictures this one shares, if it did not make its own.
+    traceparent : str or None
+        The client's trace, or the one begun for it (``worker.telemetry.trace``).
     """
 
     ref: JobRef
@@ -219,6 +221,7 @@ class Job:
     result: Mapping[str, Any] | None = None
     error: Failure | None = None
     computed_by: str | None = None
+    traceparent: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -107,6 +107,11 @@ class Keys:
         return f"{self.prefix}::leader"
 
     @property
+    def counts(self) -> str:
+        """Hash: how often what has happened to jobs, since Redis was empty."""
+        return f"{self.prefix}::counts"
+
+    @property
     def models(self) -> str:
         """Hash: the model catalogue, name to entry."""
         return f"{self.prefix}::models"
@@ -138,4 +143,5 @@ class Keys:
             *(self.waiting(queue) for queue in QUEUES),
             self.outbox(ref),
             self.deliveries,
+            self.counts,
         ]

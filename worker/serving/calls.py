@@ -16,6 +16,7 @@ from worker.serving.channel import Connection
 from worker.serving.errors import PredictorDeadline
 from worker.serving.faults import Asked, can_pass, code_of, translate
 from worker.serving.rpc import ServingStub
+from worker.telemetry import trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,10 @@ class Caller:
                 f"samples, or try again when the model server is less busy."
             )
         send = _METHODS[call.method](self._connection.stub())
-        call.begin(send.future(call.request, timeout=timeout_s, metadata=self._connection.metadata))
+        metadata = self._connection.metadata
+        if (step := trace.current()) is not None:
+            metadata += ((trace.HEADER, str(step.child())),)
+        call.begin(send.future(call.request, timeout=timeout_s, metadata=metadata))
         self.calls += 1
 
     def wait(self, call: Call) -> Any:

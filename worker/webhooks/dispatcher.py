@@ -17,9 +17,11 @@ from time import monotonic
 from typing import Protocol, cast
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from worker.jobs.errors import ErasedJob, StoreFull, StoreUnavailable, UnknownJob
 from worker.jobs.job import Job, JobRef, Status
+from worker.telemetry.trace import HEADER, Trace
 from worker.webhooks import payload
 from worker.webhooks.addresses import Policy, host_of
 from worker.webhooks.delivery import Sender
@@ -106,7 +108,11 @@ class Dispatcher:
             if url is None:
                 # Taking it drops it from the schedule.
                 self.outbox.take(member, lease_s=self.lease_s)
-                log.info("webhook dropped, its job was erased", job=str(member.ref))
+                log.info(
+                    "webhook dropped, its job was erased",
+                    job=member.ref.id,
+                    tenant=member.ref.tenant,
+                )
                 continue
             host = host_of(url)
             admission = self.slots.admit(host)
@@ -135,6 +141,9 @@ class Dispatcher:
     def _deliver(self, parcel: Parcel, host: str) -> None:
         slow: bool | None = None
         began = monotonic()
+        # The thread may have worked on another job before.
+        clear_contextvars()
+        bind_contextvars(job=parcel.member.ref.id, tenant=parcel.member.ref.tenant)
         try:
             # Timeouts may be set shorter.
             slow = self._try(parcel).error == "timeout" or monotonic() - began > PROMPT_S
@@ -142,7 +151,7 @@ class Dispatcher:
             # It stays in hand until the lease ends, and is then sent again with the same id.
             log.warning("the store is away, a webhook waits", error=str(error))
         except Exception:
-            log.exception("a webhook cannot be settled", job=str(parcel.member.ref))
+            log.exception("a webhook cannot be settled")
         finally:
             self.slots.release(host, slow=slow)
             self._progress.set()
@@ -158,7 +167,7 @@ class Dispatcher:
             outcome = Outcome(error="erased", detail="The job was erased before it could be told.")
         except Exception:
             # A mistake of ours. It goes by the schedule, so that it is not tried without end.
-            log.exception("a webhook cannot be sent", job=str(parcel.member.ref))
+            log.exception("a webhook cannot be sent")
             outcome = Outcome(error="internal", detail="The service could not make the request.")
         self._settle(parcel, outcome, began)
         return outcome
@@ -166,10 +175,15 @@ class Dispatcher:
     def _send(self, parcel: Parcel, at: datetime) -> Outcome:
         ref = parcel.member.ref
         status = cast("Status", parcel.member.status)
-        body = payload.build(self.jobs.get(ref), status=status, at=parcel.at)
+        job = self.jobs.get(ref)
+        # A record of before there were traces has none.
+        trace = (Trace.parse(job.traceparent) or Trace.new()).child()
+        bind_contextvars(model=job.request.model, trace_id=trace.trace_id)
+        body = payload.build(job, status=status, at=parcel.at)
         secrets = self.secrets.for_signing(ref.tenant, now=at)
         headers = {
             "User-Agent": self.user_agent,
+            HEADER: str(trace),
             **signed_headers(parcel.id, body, secrets=secrets, at=at),
         }
         return self.sender.send(
@@ -188,7 +202,6 @@ class Dispatcher:
         self.outbox.settle(parcel, attempt, state=step.state, delay_s=step.delay_s)
         log.info(
             "webhook tried",
-            job=str(parcel.member.ref),
             webhook_event=parcel.event,
             status_code=outcome.status_code,
             error=outcome.error,

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from worker.jobs.connection import connect
 from worker.jobs.store import Store
 from worker.jobs.tenants import TenantsError, load_tenants
-from worker.logs import configure_logging
+from worker.telemetry.logs import configure_logging
 from worker.webhooks.addresses import Policy
 from worker.webhooks.delivery import Sender
 from worker.webhooks.dispatcher import Dispatcher

@@ -107,7 +107,7 @@ def test_pictures_stored_after_their_job_was_erased_are_found(
     blobs.put(artifact_key(ref, claim.fence, "segments.png"), b"late")
     assert bench.store.unowned(older_than_s=0, limit=9) == [ref]
     blobs.release(ref, owner=ref)
-    assert list(bench.dump()) == [bench.keys.tombstone(ref).encode()]
+    assert set(bench.dump()) == {bench.keys.tombstone(ref).encode(), bench.keys.counts.encode()}
 
 
 # --- list -----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from tests.integration.serving.server import (
 from worker.serving import tensors
 from worker.serving.model import ServedModel
 from worker.serving.stubs.tensor_pb2 import DataType, TensorProto
+from worker.telemetry.trace import Trace, working_on
 
 pytestmark = pytest.mark.integration
 
@@ -134,3 +135,17 @@ def test_metadata_of_the_profile_goes_with_each_call(
     model = make_model(port, metadata={"authorization": SecretStr("Bearer abc")})
     score(model, RGB)
     assert serving.sent_metadata[0]["authorization"] == "Bearer abc"
+
+
+def test_each_call_is_a_step_of_the_trace_that_is_worked_on(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    model, trace = make_model(port), Trace.new()
+    score(model, RGB)
+    with working_on(trace):
+        score(model, RGB)
+    before, *within = serving.sent_metadata
+    sent = [Trace.parse(metadata["traceparent"]) for metadata in within]
+    assert "traceparent" not in before
+    assert {one.trace_id for one in sent} == {trace.trace_id}
+    assert trace.span_id not in {one.span_id for one in sent}

@@ -37,10 +37,16 @@ SUCCEEDED = ("explanation.succeeded",)
 
 
 def finish_job(
-    bench: Bench, url: str, *, events: tuple[str, ...] = SUCCEEDED, result: Any = RESULT
+    bench: Bench,
+    url: str,
+    *,
+    events: tuple[str, ...] = SUCCEEDED,
+    result: Any = RESULT,
+    **changes: Any,
 ) -> JobRef:
     """Let a job with a webhook succeed."""
-    ref = bench.create(request=replace(REQUEST, webhook=Webhook(url=url, events=events))).ref
+    request = replace(REQUEST, webhook=Webhook(url=url, events=events))
+    ref = bench.create(request=request, **changes).ref
     bench.store.succeed(bench.store.claim(ref, worker="w", lease_s=30), result)
     return ref
 

@@ -22,6 +22,7 @@ from tests.integration.webhooks.dispatching import (
 )
 from tests.support.receiver import Receiver, hang, status
 from tests.support.records import Bench
+from worker.telemetry.trace import Trace
 from worker.webhooks.addresses import Policy
 from worker.webhooks.outbox import Outbox
 from worker.webhooks.schedule import DELAYS_S
@@ -49,6 +50,14 @@ def test_a_job_that_succeeded_is_told_at_once_and_signed(bench: Bench) -> None:
     assert (delivery.state, delivery.next_try_at) == ("delivered", None)
     assert delivery.attempts[0].status_code == 204
     assert bench.client.zcard(bench.keys.deliveries) == 0
+
+
+def test_a_receiver_can_go_on_in_the_trace_of_the_job(bench: Bench) -> None:
+    trace = Trace.new()
+    with Receiver() as receiver, dispatching(bench):
+        finish_job(bench, receiver.url(), traceparent=str(trace))
+        [request] = receiver.wait_for(1)
+    assert Trace.parse(request.headers["traceparent"]).trace_id == trace.trace_id
 
 
 def test_both_secrets_of_a_rotation_verify_and_the_one_before_them_does_not(bench: Bench) -> None:

@@ -139,3 +139,8 @@ def test_numbers_that_are_not_json_are_refused(value: float) -> None:
 
 def test_what_a_script_read_becomes_a_mapping() -> None:
     assert pairs([b"a", b"1", b"b", b"2"]) == {b"a": b"1", b"b": b"2"}
+
+
+def test_a_record_of_before_there_were_traces_is_read() -> None:
+    assert decode(REF, record()).traceparent is None
+    assert decode(REF, record(traceparent="00-ab")).traceparent == "00-ab"

@@ -52,6 +52,7 @@ class MemoryStore:
         deadline_s: float,
         retention_s: int,
         queue_limit: int | None,
+        traceparent: str | None = None,
     ) -> Job:
         self._check()
         if self.full:
@@ -67,6 +68,7 @@ class MemoryStore:
             created_at=NOW,
             deadline_at=NOW + deadline_s,
             retention_s=retention_s,
+            traceparent=traceparent,
         )
         return self.jobs[ref]
 

@@ -6,8 +6,9 @@ import sys
 
 PROGRAM = """
 import logging, structlog
-from web.logs import configure_logging
-configure_logging("INFO")
+from web.logs import add_request
+from worker.telemetry.logs import configure_logging
+configure_logging("INFO", also=[add_request])
 def fail():
     image = "canary-pixels"
     raise RuntimeError("it broke")

@@ -21,6 +21,7 @@ from tests.unit.web.conftest import model
 from worker.explain.options import ExplanationOptions
 from worker.explain.presets import PRESETS
 from worker.jobs.job import upload_key, upload_segments_key
+from worker.telemetry.trace import Trace
 
 URL = "/v1/explanations"
 PNG = pictures.png()
@@ -250,3 +251,24 @@ def test_the_catalogue_is_asked_once_for_many_requests(service):
     for _ in range(5):
         post(service, form(PNG))
     assert service.catalogue.reads == 1
+
+
+TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def test_a_job_goes_on_in_the_trace_of_its_request(service):
+    headers = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"}
+    service.client.post(URL, data=form(PNG), content_type=MULTIPART, headers=headers)
+    (job,) = service.store.jobs.values()
+    version, trace_id, span_id, flags = job.traceparent.split("-")
+    assert (version, trace_id, flags) == ("00", TRACE_ID, "01")
+    assert span_id != SPAN_ID
+
+
+@pytest.mark.parametrize("sent", [None, "", "x" * 5_000, f"00-{'0' * 32}-{SPAN_ID}-01"])
+def test_a_request_without_a_good_trace_begins_one(service, sent):
+    headers = {} if sent is None else {"traceparent": sent}
+    answer = service.client.post(URL, data=form(PNG), content_type=MULTIPART, headers=headers)
+    (job,) = service.store.jobs.values()
+    assert answer.status_code == 202
+    assert Trace.parse(job.traceparent) is not None

@@ -43,8 +43,11 @@ if status == 'queued' and number('not_before') > NOW then
   return { 'not-before' }
 end
 
+-- A job that follows is processing as well, but in nobody's hands.
+local lost = status == 'processing' and read('lease_until')
 leave_work()
 leave_queue()
+count('claimed', lost and 'after-loss' or read('fence') == '0' and 'first' or 'again')
 local attempts = redis.call('HINCRBY', JOB, 'attempts', 1)
 redis.call('HINCRBY', JOB, 'fence', 1)
 redis.call('HSET', JOB,

@@ -1,7 +1,7 @@
 -- Remove a job and leave a tombstone.
 -- ARGV: REF, ID, seconds to keep the tombstone, whether a worker may still store blobs.
 
-local TOMBSTONE, UNOWNED = KEYS[12], KEYS[13]
+local TOMBSTONE, UNOWNED = KEYS[13], KEYS[14]
 local kept_s, blobs_may_follow = ARGV[3], ARGV[4] == '1'
 local existed = redis.call('EXISTS', JOB)
 if existed == 1 then

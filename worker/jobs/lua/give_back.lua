@@ -5,6 +5,7 @@ local fence, delay_s, waiting_for, counts = ARGV[3], tonumber(ARGV[4]), ARGV[5],
 if not holds(fence) then
   return { 'stale' }
 end
+count('handed-back', waiting_for == '' and 'shutdown' or waiting_for)
 leave_work()
 if not counts then
   redis.call('HINCRBY', JOB, 'attempts', -1)

@@ -3,7 +3,7 @@
 local JOB, EVENTS, OPEN, JOBS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ATTENTION, DEADLINES, RETENTION = KEYS[5], KEYS[6], KEYS[7]
 local WAITING = { interactive = KEYS[8], bulk = KEYS[9] }
-local OUTBOX, DELIVERIES = KEYS[10], KEYS[11]
+local OUTBOX, DELIVERIES, COUNTS = KEYS[10], KEYS[11], KEYS[12]
 local REF, ID = ARGV[1], ARGV[2]
 
 local EVENTS_KEPT = 200
@@ -14,6 +14,13 @@ end
 
 local function number(field)
   return tonumber(read(field) or 0)
+end
+
+-- Count what happens in the call that makes it true, so that nothing is counted twice or missed.
+-- ``what`` is a name and its labels; the model, whose name may hold anything, comes last.
+local function count(...)
+  local model = cjson.decode(read('request'))['model']
+  redis.call('HINCRBY', COUNTS, table.concat({ ... }, '|') .. '|' .. model, 1)
 end
 
 local function event(type, ...)
@@ -91,6 +98,8 @@ local function finish(status, ...)
   redis.call('HSET', JOB, 'status', status, 'finished_at', stamp(NOW), 'expires_at', expires_at, ...)
   redis.call('HDEL', JOB, 'lease_until', 'not_before', 'waiting_for', 'claim')
   redis.call('ZADD', RETENTION, expires_at, REF)
+  local failure = status == 'failed' and read('error')
+  count('finished', status, failure and cjson.decode(failure)['type'] or '')
   event(status)
   notify(status)
 end

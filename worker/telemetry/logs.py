@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 
 import structlog
 
+# Celery tells of every task at INFO; run_job says the same with the job's reference.
+NOISY = ("celery.worker.strategy", "celery.app.trace")
 
-def configure_logging(level: str) -> None:
+
+def configure_logging(level: str, *, also: Iterable[structlog.typing.Processor] = ()) -> None:
     """Send all logs of this process through structlog.
+
+    Traces are written without the values of local variables: those hold clients' images.
 
     Parameters
     ----------
     level : str
         Name of the least level that is written.
+    also : iterable of structlog processors
+        What adds to each line, ours or a library's, the circumstances in which it was written.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        *also,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -44,6 +53,5 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Celery tells of every task at INFO; run_job says the same with the job's reference.
-    for noisy in ("celery.worker.strategy", "celery.app.trace"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
