@@ -145,7 +145,7 @@ def _problems(route: Route) -> dict[str, Any]:
 
 
 def _problem(slugs: Sequence[str]) -> dict[str, Any]:
-    told = "; ".join(f"`{slug}`: {PROBLEMS[slug].title.lower()}" for slug in slugs)
+    told = "; ".join(f"`{slug}`: {_within(PROBLEMS[slug].title)}" for slug in slugs)
     named = {"properties": {"type": {"enum": [type_uri(slug) for slug in slugs]}}}
     shown: dict[str, Any] = {
         "description": f"{told[0].upper()}{told[1:]}.",
@@ -165,3 +165,8 @@ def _problem(slugs: Sequence[str]) -> dict[str, Any]:
 
 def _reference(kind: type) -> dict[str, str]:
     return {"$ref": f"{REFERENCE}{kind.__name__}"}
+
+
+def _within(title: str) -> str:
+    """Write a title as a part of a sentence."""
+    return title[0].lower() + title[1:]
