@@ -30,11 +30,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Carried:
-    """A body of a request or an answer: media type, type in words, examples by what they show."""
+    """A body of a request or an answer: media type, type in words, examples by what they show.
+
+    ``parts`` are the members of a body that is no component, as forms are.
+    """
 
     media: str
     kind: Markup
     examples: Mapping[str, str]
+    parts: list[Row]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +80,9 @@ class Page:
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
                 self.tags[operation["tags"][0]].append(_shown(path, method, operation))
+        requests = {event: methods["post"] for event, methods in document["webhooks"].items()}
+        self.events = {event: request["summary"] for event, request in requests.items()}
+        self.sent = _sent(requests)
         self.schemas = {
             name: (schema.get("description", ""), list(_fields(schema)))
             for name, schema in document["components"]["schemas"].items()
@@ -140,10 +147,13 @@ def _bounds(schema: Mapping[str, Any]) -> str:
         "exclusiveMinimum": "over {}",
         "maximum": "to {}",
         "exclusiveMaximum": "under {}",
-        "minLength": "of at least {} characters",
-        "maxLength": "of at most {} characters",
     }
     told = [words[name].format(schema[name]) for name in words if name in schema]
+    if "maxLength" in schema:
+        least = f"{schema['minLength']} to " if "minLength" in schema else "at most "
+        told.append(f"of {least}{schema['maxLength']} characters")
+    elif "minLength" in schema:
+        told.append(f"of at least {schema['minLength']} characters")
     return " ".join(["", *told])
 
 
@@ -180,7 +190,8 @@ def _shown(path: str, method: str, operation: Mapping[str, Any]) -> Shown:
         answers=[
             Answered(
                 status=status,
-                phrase=HTTPStatus(int(status)).phrase,
+                # A range such as 2XX has none.
+                phrase=HTTPStatus(int(status)).phrase if status.isdecimal() else "",
                 description=answer["description"],
                 bodies=_bodies(answer),
             )
@@ -189,9 +200,20 @@ def _shown(path: str, method: str, operation: Mapping[str, Any]) -> Shown:
     )
 
 
+def _sent(requests: Mapping[str, Mapping[str, Any]]) -> Shown:
+    """Show the request of a webhook: they differ by their event alone, and one has an example."""
+    shown = [_shown("", "post", {"operationId": "sent", **one}) for one in requests.values()]
+    return next(one for one in shown if any(body.examples for body in one.bodies))
+
+
 def _bodies(carrier: Mapping[str, Any]) -> list[Carried]:
     return [
-        Carried(media=media, kind=kind(body["schema"]), examples=dict(_examples(body)))
+        Carried(
+            media=media,
+            kind=kind(body["schema"]),
+            examples=dict(_examples(body)),
+            parts=list(_fields(body["schema"])),
+        )
         for media, body in carrier.get("content", {}).items()
     ]
 

@@ -12,8 +12,10 @@ from web.openapi.operations import OPERATIONS
 from web.openapi.paths import show
 from web.openapi.routes import routes_of
 from web.openapi.schemas import Schemas
+from web.openapi.webhook_requests import webhook_requests
 from web.sessions import COOKIE, CSRF_HEADER
 from web.shares import PARAMETER
+from web.webhook_documents import WebhookBody
 
 _ABOUT = (
     "Explains which parts of an image made a classifier decide as it did. Answers are JSON, times "
@@ -39,7 +41,7 @@ def build(app: Flask, *, version: str) -> dict[str, Any]:
         If nothing is said of a route.
     """
     routes = routes_of(app)
-    schemas = Schemas([Problem, *(kind for route in routes for kind in route.types)])
+    schemas = Schemas([Problem, WebhookBody, *(kind for route in routes for kind in route.types)])
     takers = {route.operation.id: route for route in routes}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -58,6 +60,7 @@ def build(app: Flask, *, version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in tags],
         "paths": paths,
+        "webhooks": webhook_requests(schemas),
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
             "securitySchemes": _security_schemes(),

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from web.parsing import FILES
-from web.schemas import JobFields
+from web.schemas import JobFields, JsonBody
 
 REFERENCE = "#/components/schemas/"
 
@@ -85,6 +85,9 @@ def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
         The schema of ``JobFields``.
     """
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    files = {
+        name: {**file, "description": JsonBody.model_fields[name].description} for name in FILES
+    }
     nested = [name for name, field in fields["properties"].items() if _is_object(field)]
     texts = {
         name: {"type": "string", "description": field.get("description", "")}
@@ -97,7 +100,7 @@ def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "type": "object",
-        "properties": {**dict.fromkeys(FILES, file), "request": request, **texts},
+        "properties": {**files, "request": request, **texts},
         # options.samples=500: the dots lead into objects.
         "patternProperties": {rf"^({'|'.join(fields['properties'])})\..+$": {"type": "string"}},
         "required": ["image"],

@@ -10,6 +10,7 @@ import pytest
 from web.docs_page import code, kind
 from web.openapi.operations import OPERATIONS
 from web.problems import PROBLEMS
+from worker.jobs.job import WEBHOOK_EVENTS
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
 PAGES = ["/docs", "/problems/gone"]
@@ -77,6 +78,21 @@ def test_the_docs_show_every_operation_and_problem(service):
     assert {f"/problems/{slug}" for slug in PROBLEMS} <= set(tags.values("href"))
 
 
+def test_the_docs_show_what_webhooks_are_sent(service):
+    text = page(service, "/docs").text
+    shown = text[text.index('<section id="sent">') : text.index('<section id="keys">')]
+    for event in WEBHOOK_EVENTS:
+        assert f"<code>{event}</code>" in shown
+    assert '<a href="#schema-WebhookBody">' in shown
+    assert "<code>webhook-signature</code>" in shown
+
+
+def test_the_docs_name_the_parts_of_a_form(service):
+    text = page(service, "/docs").text
+    shown = text[text.index("Parts of multipart/form-data") :]
+    assert shown.index("<code>segments</code>") < shown.index("</table>")
+
+
 @pytest.mark.parametrize("name", ["..%2fpages.py", "nothing.css", "%2e%2e%2fapp.py"])
 def test_assets_are_the_files_of_one_folder(service, name):
     answer = service.client.get(f"/assets/{name}")
@@ -123,6 +139,9 @@ def test_text_between_backticks_is_set_apart_and_everything_escaped():
     [
         ({"type": "integer", "minimum": 1, "maximum": 20}, "integer from 1 to 20"),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "string or null"),
+        ({"type": "string", "minLength": 1, "maxLength": 9}, "string of 1 to 9 characters"),
+        ({"type": "string", "maxLength": 9}, "string of at most 9 characters"),
+        ({"type": "string", "minLength": 1}, "string of at least 1 characters"),
         ({"type": "array", "items": {"type": "number"}}, "list of number"),
         ({"$ref": "#/components/schemas/Job"}, '<a href="#schema-Job">Job</a>'),
         ({"enum": ["<a>", "b"]}, "<code>&lt;a&gt;</code>, <code>b</code>"),
