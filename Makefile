@@ -13,10 +13,10 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 demo: $(VENV)/.demo ## Explain two photographs on an embedded stack, write demo-output/, stop
-	@$(BIN)/python -m deploy.demo
+	@$(BIN)/python -m deploy.demo $(ARGS)
 
-serve: $(VENV)/.demo ## Keep the embedded stack running and print its address
-	@$(BIN)/python -m deploy.demo --serve
+serve: $(VENV)/.demo ## Keep the embedded stack running and print its address (ARGS="--port 8001")
+	@$(BIN)/python -m deploy.demo --serve $(ARGS)
 
 test: $(VENV)/.test ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)

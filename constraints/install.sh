@@ -9,15 +9,17 @@ log=$(mktemp "${TMPDIR:-/tmp}/limelight-install.XXXXXX")
 
 fail() {
     echo "limelight: $1" >&2
-    echo "limelight: the whole output is in $log" >&2
+    if [ -s "$log" ]; then echo "limelight: the whole output is in $log" >&2; else rm -f "$log"; fi
     exit 1
 }
 
-command -v "$python" >"$log" || fail "there is no '$python' here; name a Python 3.11 or newer: make PYTHON=/path/to/python3.12 $set"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-    || fail "$("$python" --version) is too old; name a Python 3.11 or newer: make PYTHON=/path/to/python3.12 $set"
+name_another="name a Python 3.11 or newer: make PYTHON=/path/to/python3.12 $set"
+command -v "$python" >/dev/null || fail "there is no '$python' here; $name_another"
+version=$("$python" --version 2>&1) || fail "'$python' does not run ($(head -n 1 <<<"$version")); $name_another"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$version is too old; $name_another"
 
-if [ ! -x "$venv/bin/python" ]; then
+# An environment without pip is one whose making was interrupted.
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     "$python" -m venv "$venv" >>"$log" 2>&1 \
         || fail "'$python -m venv $venv' failed; on Debian and Ubuntu it needs the package python3-venv"
 fi

@@ -242,5 +242,5 @@ def _require_free(port: int) -> int:
 
 def _why_not(port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is in use. Choose another with --port, for instance --port {port + 1}."
+        return f"Port {port} is in use. Choose another: make serve ARGS='--port {port ^ 1}'."
     return f"Port {port} cannot be used ({error.strerror}). Choose another with --port."

@@ -263,7 +263,7 @@ def test_a_port_in_use_is_said_in_a_sentence() -> None:
 
     assert status == 1
     assert err.startswith(f"Port {port} is in use.")
-    assert "--port" in err
+    assert f"make serve ARGS='--port {port ^ 1}'" in err
     assert "Traceback" not in err
     assert run.survivors() == []
 
