@@ -49,8 +49,9 @@ class UploadSegments:
         # scipy is scikit-image's and slow to import: only a process that explains pays for it.
         from scipy import ndimage  # noqa: PLC0415
 
-        pixels = np.bincount(labels.ravel() + 1, minlength=count + 1)[1:]
-        slices = ndimage.find_objects(labels + 1, max_label=count)
+        numbered = labels + 1
+        pixels = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
+        slices = ndimage.find_objects(numbered, max_label=count)
         return cls(
             labels=labels,
             areas=pixels / labels.size,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import get_args
 
 import cmap
@@ -12,6 +13,7 @@ from worker.explain.options import Picture
 from worker.explain.overlays.colour import COLOUR_MAPS, SIGN_COLOURS, Bar, Scale, number, ticks
 from worker.explain.overlays.heat import heat_values
 from worker.explain.overlays.stage import Stage
+from worker.explain.overlays.text import font, width_of
 
 
 def values_of(scene, *, size=(600, 400), **options):
@@ -167,6 +169,19 @@ def test_an_empty_scale_has_zero_alone():
 )
 def test_numbers_have_the_digits_that_tell_neighbours_apart(value, step, text):
     assert number(value, step) == text
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.037, 0.073), (-0.11, 0.18), (0, 0.93), (-1e-6, 0)])
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_bar_has_three_numbers_or_more_that_do_not_touch(low, high, upright):
+    bar, extent = Bar.of_text(16, upright=upright), 418
+    scale = Scale(low=low, high=high, table=np.zeros((256, 3), np.uint8))
+    numbers = bar.numbers(scale, extent=extent)
+    assert len(numbers) >= 3
+    for (below, first), (above, second) in itertools.pairwise(numbers):
+        apart = extent * (above - below) / (high - low)
+        taken = 16 if upright else (width_of(first, font(16)) + width_of(second, font(16))) / 2
+        assert apart >= taken + 16
 
 
 @pytest.mark.parametrize("size", [(600, 400), (60, 900), (900, 60)])

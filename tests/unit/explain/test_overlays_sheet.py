@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.explain.scenes import drawn, quarters
+from worker.explain.overlays.colour import SIGN_COLOURS
 from worker.explain.overlays.sheet import Layout
 from worker.explain.overlays.text import drawable, font, shortened, width_of
 
@@ -51,6 +52,16 @@ def test_the_heat_map_of_a_sheet_has_a_colour_bar():
     layout = Layout.fit((600, 400), max_side=1024)
     below = image[layout.place(3, left=layout.gap)[1] + layout.panel[1] :, 512:]
     assert len(np.unique(below.reshape(-1, 3), axis=0)) > 150
+
+
+@pytest.mark.parametrize("size", [(600, 400), (100, 1000)])
+def test_the_colours_of_both_signs_are_told_even_above_a_narrow_panel(size):
+    image = drawn(quarters(height=size[1], width=size[0]), "sheet")
+    layout = Layout.fit(size, max_side=1024)
+    x, y = layout.place(2, left=(image.shape[1] - layout.grid[0]) // 2)
+    caption = image[y - 2 * layout.text : y, x : x + layout.panel[0]].reshape(-1, 3)
+    for colour in SIGN_COLOURS["green-red"]:
+        assert (caption == colour).all(axis=1).sum() > 0.9 * layout.text**2
 
 
 @pytest.mark.parametrize(

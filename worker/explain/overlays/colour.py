@@ -161,7 +161,7 @@ class Bar:
         panel = Image.new("RGB", size, PAPER)
         panel.paste(strip, (near, inset) if self.upright else (inset, near))
         draw, typeface, far = ImageDraw.Draw(panel), font(self.text), near + self.thickness
-        for value, label in _labels(scale, most=self._most_ticks(extent)):
+        for value, label in self.numbers(scale, extent=extent):
             along = round(float(scale.position(np.array([value]))[0]) * (extent - 1))
             if self.upright:
                 y = inset + extent - 1 - along
@@ -174,9 +174,18 @@ class Bar:
         self._write_unit(panel, unit)
         return panel
 
-    def _most_ticks(self, extent: int) -> int:
+    def numbers(self, scale: Scale, *, extent: int) -> list[tuple[float, str]]:
         """As many numbers as have air around them, and no more than one can take in."""
-        return min(_MOST_TICKS, extent // (self.text * (3 if self.upright else 6)))
+        typeface = font(self.text)
+        for most in range(_MOST_TICKS, 1, -1):
+            values = ticks(scale, most=most)
+            step = values[1] - values[0] if len(values) > 1 else scale.high - scale.low
+            labels = [(value, number(value, step)) for value in values]
+            widest = max(width_of(label, typeface) for _, label in labels)
+            room = 3 * self.text if self.upright else widest + 1.5 * self.text
+            if len(labels) == 1 or extent * step / (scale.high - scale.low) >= room:
+                return labels
+        return [(0.0, "0")]
 
     def _write_unit(self, panel: Image.Image, unit: str) -> None:
         typeface = font(self.text)
@@ -193,12 +202,6 @@ class Bar:
         else:
             corner = (panel.width - line.width) // 2, panel.height - line.height - self.text // 4
         panel.paste(line, corner)
-
-
-def _labels(scale: Scale, *, most: int) -> list[tuple[float, str]]:
-    values = ticks(scale, most=most)
-    step = values[1] - values[0] if len(values) > 1 else max(scale.high - scale.low, 1e-12)
-    return [(value, number(value, step)) for value in values]
 
 
 def _strip(scale: Scale, *, extent: int, thickness: int, upright: bool) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,11 +66,12 @@ class Scene:
         columns = (np.arange(size[0]) + 0.5) * (width / size[0])
         return self.segments[np.ix_(rows.astype(np.intp), columns.astype(np.intp))]
 
-    @property
+    @cached_property
     def areas(self) -> NDArray[np.intp]:
         """Upload pixels of each segment, shape (S,)."""
-        seen = self.segments[self.segments != UNSEEN]
-        return np.bincount(seen, minlength=len(self.attributions))
+        # Counted once for all pictures: on a photograph of 16 megapixels it costs as much as one.
+        counted = np.bincount(self.segments.ravel() - UNSEEN, minlength=len(self.attributions) + 1)
+        return counted[1:]
 
     @property
     def segment_count(self) -> int:

@@ -63,7 +63,7 @@ class Layout:
     @classmethod
     def _of(cls, upload: tuple[int, int], max_side: int, columns: int) -> Layout:
         text = max(10, round(max_side / 62))
-        gap, header, rows = text, round(text * 4.8), _PANELS // columns
+        gap, header, rows = text, round(text * 5.6), _PANELS // columns
         # Beside four panels in a row the bar costs the least; else it lies below the heat map.
         bar = Bar.of_text(text, upright=columns == _PANELS)
         across = max_side - gap * (columns + 1) - (bar.across if bar.upright else 0)
@@ -151,14 +151,17 @@ def _write_legend(
 ) -> None:
     """Caption of the signed panel: a swatch of each colour, and what it says."""
     colours, typeface, size = SIGN_COLOURS[picture.colours], font(layout.text), layout.text
+    for words in (("for", "against"), ("+", "-")):
+        widths = [round(2.6 * size) + width_of(word, typeface) for word in words]
+        if sum(widths) - size <= layout.panel[0]:
+            break
+    else:
+        return
     x, y = at
-    right = x + layout.panel[0]
-    for colour, text in ((colours.positive, "for"), (colours.negative, "against")):
-        if x + 1.4 * size + width_of(text, typeface) > right:
-            return
+    for colour, word, width in zip(colours, words, widths, strict=True):
         draw.rectangle((x, y - size // 2, x + size, y + size - size // 2), fill=colour)
-        draw.text((x + 1.4 * size, y), text, fill=FAINT, font=typeface, anchor="lm")
-        x += round(2.6 * size) + width_of(text, typeface)
+        draw.text((x + 1.4 * size, y), word, fill=FAINT, font=typeface, anchor="lm")
+        x += width
 
 
 def _add_bar(
