@@ -6,7 +6,7 @@ shown as it was written.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BeforeValidator, Field
 
@@ -159,6 +159,12 @@ class Samples(TypedDict):
 
     used: Count | None
     limit: Count
+    stopped_by: NotRequired[
+        Annotated[
+            Literal["settled", "certified", "limit"] | None,
+            Field(description="The stopping rule that was met, or that all samples were drawn."),
+        ]
+    ]
     sampler: Sampler
     seed: Count
     images_scored: Count | None

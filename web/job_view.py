@@ -167,6 +167,7 @@ def _samples_to_come(options: Mapping[str, Any]) -> Samples:
         "limit": options["samples"],
         "sampler": options["sampler"],
         "seed": options["seed"],
+        "stopped_by": None,
         "images_scored": None,
         "model_calls": None,
     }

@@ -180,6 +180,7 @@ def _samples(explanation: Explanation) -> dict[str, Any]:
     return {
         "used": explanation.samples_used,
         "limit": explanation.samples_limit,
+        "stopped_by": explanation.stopped_by,
         "sampler": explanation.sampler,
         "seed": explanation.seed,
         "images_scored": explanation.images_scored,

@@ -32,7 +32,7 @@ def score(batches):
 
 explain(
     image,
-    options=ExplanationOptions(samples=int(sys.argv[1]), stop_when_settled=False),
+    options=ExplanationOptions(samples=int(sys.argv[1]), stopping="fixed"),
     classes=TopClasses(top=3),
     score=score,
     batch_size=64,

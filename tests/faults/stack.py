@@ -34,7 +34,7 @@ SMALL = {
     "options.segmentation.rows": "4",
     "options.segmentation.columns": "4",
     "options.samples": "18",
-    "options.stop_when_settled": "false",
+    "options.stopping": "fixed",
     "overlays": "signed",
 }
 

@@ -182,7 +182,7 @@ def test_a_job_is_followed_from_its_acceptance_to_its_end(
 
 
 def test_a_running_job_is_canceled_within_two_seconds(service: httpx.Client, cat: bytes) -> None:
-    fields = {"options.samples": "5000", "options.stop_when_settled": "false"}
+    fields = {"options.samples": "5000", "options.stopping": "fixed"}
     accepted = service.post(URL, files={"image": cat}, data=fields).json()
     for name, news in followed(service, accepted["links"]["events"]):
         if name == "progress" and news["progress"]["samples_done"] > 0:

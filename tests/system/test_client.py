@@ -31,7 +31,7 @@ from tests.support import pictures
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 CAT = Path(skimage.__file__).parent / "data" / "chelsea.png"
-QUICK = {"samples": 128, "stop_when_settled": False}
+QUICK = {"samples": 128, "stopping": "fixed"}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_pictures_and_evidence_are_fetched(client, done):
 
 
 def test_progress_is_seen_on_the_way(client):
-    job = client.submit(CAT, options={"samples": 256, "stop_when_settled": False, "seed": 11})
+    job = client.submit(CAT, options={"samples": 256, "stopping": "fixed", "seed": 11})
     seen = list(client.watch(job, timeout_s=120))
     assert seen[-1].succeeded
     counts = [item.progress.samples_done for item in seen]
@@ -126,7 +126,7 @@ def test_jobs_are_listed_canceled_and_erased(client, done):
     assert done.id in {job.id for job in client.jobs(status="succeeded", page_size=1)}
     with pytest.raises(Conflict):
         client.cancel(done)
-    job = client.submit(CAT, options={"samples": 1000, "stop_when_settled": False, "seed": 17})
+    job = client.submit(CAT, options={"samples": 1000, "stopping": "fixed", "seed": 17})
     client.cancel(job)
     assert list(client.watch(job, timeout_s=60))[-1].status in ("canceled", "succeeded")
     client.delete(job)

@@ -121,6 +121,7 @@ FINISHED: Mapping[str, Any] = {
     "samples": {
         "used": 512,
         "limit": 1000,
+        "stopped_by": "settled",
         "sampler": "orthogonal",
         "seed": 7,
         "images_scored": 514,
@@ -151,7 +152,10 @@ ACCEPTED: Mapping[str, Any] = {
     "hidden_score": None,
     "predictions": None,
     "explanations": None,
-    "samples": {**FINISHED["samples"], "used": None, "images_scored": None, "model_calls": None},
+    "samples": {
+        **FINISHED["samples"],
+        **dict.fromkeys(("used", "stopped_by", "images_scored", "model_calls")),
+    },
     "segments": {"count": None, "sha256": None},
     "timings": dict.fromkeys(FINISHED["timings"]),
     "links": {

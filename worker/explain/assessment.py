@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from worker.explain import figures, stopping, uncertainty
 from worker.explain.evidence import Evidence
@@ -24,24 +26,33 @@ class Verdict:
         That were fitted.
     influences : (G, S) float64, or None
         From ``uncertainty.influence``.
+    looks : int
+        How often the verdict could have been asked for before the limit of samples.
+    has_blocks : bool
+        Whether there are the blocks that a verdict needs.
     """
 
     fit: Fit
     scores: Floats
     influences: Floats | None
+    looks: int
+    has_blocks: bool
 
     @property
     def settled(self) -> bool | None:
         """Whether the top segments are settled; None without influences."""
         if self.influences is None:
             return None
-        return stopping.is_settled(self.fit.attributions, self.influences)
+        return self.has_blocks and stopping.is_settled(self.fit.attributions, self.influences)
 
-    def certified(self, *, looks: int) -> bool | None:
+    @property
+    def certified(self) -> bool | None:
         """Whether they are certified; None without influences."""
         if self.influences is None:
             return None
-        return stopping.is_certified(self.fit.attributions, self.influences, looks=looks)
+        return self.has_blocks and stopping.is_certified(
+            self.fit.attributions, self.influences, looks=self.looks
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,16 +63,27 @@ class Assessment:
     weights: Floats
     verdicts: tuple[Verdict, ...]
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether every class is."""
-        return all(verdict.settled is True for verdict in self.verdicts)
+    def ends(self, rule: str) -> bool:
+        """Whether a rule in ``RULES`` is met by every class, so that no more samples are needed."""
+        return all(RULES[rule](verdict) is True for verdict in self.verdicts)
+
+
+RULES: Mapping[str, Callable[[Verdict], bool | None]] = MappingProxyType(
+    {
+        "settled": lambda verdict: verdict.settled,
+        "certified": lambda verdict: verdict.certified,
+        "fixed": lambda verdict: False,
+    }
+)
 
 
 def assess(evidence: Evidence, hiding: Hiding, options: ExplanationOptions) -> Assessment:
     """Fit the surrogate of every class, and see what each sample did to it."""
     weights = proximities(evidence.samples, hiding, options)
     fits = fit(evidence.samples, evidence.scores, weights, options)
+    looks = 1
+    if options.stopping != "fixed":
+        looks = stopping.looks(limit=options.samples, block=evidence.first_block)
     return Assessment(
         evidence=evidence,
         weights=weights,
@@ -70,6 +92,8 @@ def assess(evidence: Evidence, hiding: Hiding, options: ExplanationOptions) -> A
                 fit=one,
                 scores=scores,
                 influences=uncertainty.influence(one, scores, evidence.clusters),
+                looks=looks,
+                has_blocks=evidence.independent >= stopping.LEAST_BLOCKS,
             )
             for one, scores in zip(fits, evidence.scores.T, strict=True)
         ),

@@ -52,6 +52,11 @@ class Evidence:
             first_block=len(blocks[0].rows),
         )
 
+    @property
+    def independent(self) -> int:
+        """How many parts are independent of each other: blocks, pairs or rows."""
+        return int(self.units[-1]) + 1
+
     def halves(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
         """Masks of two independent halves: every other unit. None if there is one unit only."""
         odd = self.units % 2 == 1
@@ -68,8 +73,8 @@ def gather(
 ) -> Iterator[Evidence]:
     """Draw and score samples, and give all evidence so far whenever it is worth a look.
 
-    With ``stop_when_settled`` that is after each block from the second on, and the caller stops
-    when it has seen enough. Without, all samples are scored in one go, which keeps the predictor
+    That is after each block from the second on, and the caller stops when it has seen enough.
+    Where ``stopping`` is fixed, all samples are scored in one go, which keeps the predictor
     busiest, and there is one look. The last look has ``options.samples`` samples.
     """
     blocks: list[Block] = []
@@ -97,10 +102,10 @@ def _groups(segments: int, options: ExplanationOptions) -> Iterator[list[Block]]
         keep_probability=options.keep_probability,
         seed=options.seed,
     )
-    if options.stop_when_settled:
-        yield from ([block] for block in drawn)
-    else:
+    if options.stopping == "fixed":
         yield list(drawn)
+    else:
+        yield from ([block] for block in drawn)
 
 
 def _joined(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from worker.explain.assessment import assess
 from worker.explain.baselines import baseline_image
+from worker.explain.caveats import caveats
 from worker.explain.errors import UnknownClass
 from worker.explain.evidence import gather
 from worker.explain.explanation import (
@@ -23,7 +24,7 @@ from worker.explain.explanation import (
     Progress,
     Score,
 )
-from worker.explain.findings import Ends, rank_areas, warnings_of, write_up
+from worker.explain.findings import Ends, rank_areas, write_up
 from worker.explain.options import ExplanationOptions, TopClasses
 from worker.explain.perturb import Hiding
 from worker.explain.scoring import Scorer
@@ -109,7 +110,7 @@ def explain(
     for evidence in clock.each("predict_s", looks):
         with clock("fit_s"), one_thread():
             assessment = assess(evidence, hiding, options)
-        if assessment.is_settled:
+        if ended := assessment.ends(options.stopping):
             break
 
     used = len(assessment.evidence.samples)
@@ -133,10 +134,11 @@ def explain(
         samples_used=used,
         samples_limit=options.samples,
         images_scored=scorer.images_scored,
+        stopped_by=options.stopping if ended else "limit",
         sampler=options.sampler,
         seed=options.seed,
         timings=dict(clock.seconds),
-        warnings=tuple(warnings_of(answers, assessment, options)),
+        warnings=tuple(caveats(answers, assessment, hiding, ends.whole, options)),
     )
 
 

@@ -56,7 +56,8 @@ class ClassExplanation:
         Sign confidence is the probability, 0.5 to 1, that an attribution has the sign it shows.
     settled, certified : bool or None
         Whether the top five segments are right at 95%, without and with correction for the
-        number of comparisons (see ``stopping``). None without standard errors.
+        number of comparisons (see ``stopping``); False before there were two blocks. None without
+        standard errors.
     jaccard_at_5 : float or None
         Overlap of the top five of two fits to independent halves of the samples. None for five
         segments or fewer, or where the samples have no independent halves.
@@ -96,6 +97,8 @@ class Explanation:
         Of the segments as little-endian int32, row by row.
     samples_used, samples_limit : int
         Perturbed images in the fit, and the most there could have been.
+    stopped_by : str
+        The stopping rule that was met, or ``"limit"`` where all samples were drawn.
     images_scored : int
         Every image sent to the model: the samples, the untouched and the hidden image, and those
         of insertion and deletion.
@@ -113,6 +116,7 @@ class Explanation:
     segments_sha256: str
     samples_used: int
     samples_limit: int
+    stopped_by: str
     images_scored: int
     sampler: str
     seed: int

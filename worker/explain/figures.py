@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from worker.explain.explanation import Floats, Samples
 from worker.explain.stopping import TOP
-from worker.explain.surrogate import Fit
+from worker.explain.surrogate import Fit, deviations
 
 RANDOM_ORDERS = 3
 
@@ -106,10 +106,8 @@ def insertion_deletion(
 
 def _variation(scores: Floats, weights: Floats) -> float:
     """Σπ(y - ȳ)², or 0 where the scores differ by no more than rounding."""
-    level = weights @ scores / weights.sum()
-    rounding = 1e-12 * max(float(np.abs(scores).max()), np.finfo(np.float64).tiny)
-    away = scores - level
-    return 0.0 if np.abs(away).max() <= rounding else float(weights @ away**2)
+    _, moves = deviations(scores, weights)
+    return float(weights @ moves**2)
 
 
 def _order(values: Floats) -> NDArray[np.intp]:

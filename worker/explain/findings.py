@@ -1,13 +1,13 @@
-"""The last step: write down each class with every figure, and what a reader should be told."""
+"""The last step: write down each class with every figure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from worker.explain import figures, stopping, uncertainty
+from worker.explain import figures, uncertainty
 from worker.explain.assessment import Assessment, overlaps_of_halves
 from worker.explain.explanation import ClassExplanation, Floats
 from worker.explain.options import ExplanationOptions
@@ -74,9 +74,7 @@ def write_up(
     """Compute all figures of each class."""
     overlaps = overlaps_of_halves(assessment, options)
     return tuple(
-        _class_explanation(
-            assessment, number, index=index, ends=ends, overlap=overlap, area=area, options=options
-        )
+        _class_explanation(assessment, number, index=index, ends=ends, overlap=overlap, area=area)
         for number, (index, overlap, area) in enumerate(zip(classes, overlaps, areas, strict=True))
     )
 
@@ -89,14 +87,10 @@ def _class_explanation(
     ends: Ends,
     overlap: float | None,
     area: Mapping[str, float] | None,
-    options: ExplanationOptions,
 ) -> ClassExplanation:
     weights, verdict = assessment.weights, assessment.verdicts[number]
     fit, influences = verdict.fit, verdict.influences
     errors = None if influences is None else uncertainty.standard_errors(influences)
-    looks = 1
-    if options.stop_when_settled:
-        looks = stopping.looks(limit=options.samples, block=assessment.evidence.first_block)
     return ClassExplanation(
         class_index=index,
         score=float(ends.whole[index]),
@@ -111,40 +105,7 @@ def _class_explanation(
         if errors is None
         else uncertainty.sign_confidence(fit.attributions, errors),
         settled=verdict.settled,
-        certified=verdict.certified(looks=looks),
+        certified=verdict.certified,
         jaccard_at_5=overlap,
         insertion_deletion=area,
     )
-
-
-def warnings_of(
-    answers: Sequence[ClassExplanation], assessment: Assessment, options: ExplanationOptions
-) -> Iterator[str]:
-    """Tell what a reader should know before trusting the answer, a sentence each."""
-    used, segments = assessment.evidence.samples.shape
-    if used < 2 * segments:
-        yield (
-            f"{used} samples for {segments} segments are fewer than two for each. Raise samples, "
-            f"or ask for fewer segments."
-        )
-    for answer, verdict in zip(answers, assessment.verdicts, strict=True):
-        if not figures.moved(verdict.scores, assessment.weights):
-            yield (
-                f"Hiding segments did not change the score of class {answer.class_index}: it does "
-                f"not depend on what the baseline hides."
-            )
-        elif verdict.fit.unstable:
-            yield (
-                f"Class {answer.class_index}: the Bayesian ridge ended with a penalty below zero, "
-                f"so its attributions mean little. Raise samples, or use surrogate 'ridge'."
-            )
-        elif options.stop_when_settled and answer.settled is None:
-            yield (
-                f"Class {answer.class_index}: this surrogate has no standard errors, so that it "
-                f"could not be told whether the answer was settled before the limit."
-            )
-        elif answer.settled is False:
-            yield (
-                f"Class {answer.class_index}: the top segments were not settled after {used} "
-                f"samples. Raise samples, or ask for fewer segments."
-            )

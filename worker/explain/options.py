@@ -2,9 +2,9 @@
 
 The web process validates requests with these models and publishes them in its schema, so this
 module imports pydantic alone: no numpy, no scikit-image. The functions behind the names live in
-``segments``, ``samplers``, ``baselines``, ``proximity``, ``surrogate``, ``selection`` and
-``overlays``; each of those keeps a registry, and a test holds every registry equal to the names
-here.
+``segments``, ``samplers``, ``assessment`` (stopping), ``baselines``, ``proximity``, ``surrogate``,
+``selection`` and ``overlays``; each of those keeps a registry, and a test holds every registry
+equal to the names here.
 """
 
 from __future__ import annotations
@@ -188,11 +188,12 @@ Surrogate = Annotated[
 # --- names that take no parameters --------------------------------------------------------------
 
 Sampler = Literal["orthogonal", "bernoulli", "antithetic", "random-rate", "lime"]
-# Those that draw in blocks can go on until the answer is settled; the others draw all at once.
+# Those that draw in blocks can go on until a stopping rule is met; the others draw all at once.
 BLOCK_SAMPLERS: tuple[Sampler, ...] = ("orthogonal", "bernoulli", "antithetic")
 # Those that take a keep probability; the others set their own.
 RATED_SAMPLERS: tuple[Sampler, ...] = ("bernoulli", "antithetic")
 KEEP_HALF = 0.5
+Stopping = Literal["settled", "certified", "fixed"]
 Distance = Literal["cosine", "hidden-share", "hidden-share-of-requested", "image", "uniform"]
 Kernel = Literal["sqrt-exponential", "exponential"]
 FeatureSelection = Literal["none", "lime-auto", "visualime"]
@@ -207,8 +208,11 @@ class ExplanationOptions(Options):
     sampler: Sampler = "orthogonal"
     samples: int = Field(1000, ge=2, le=MAX_SAMPLES, description="Limit of perturbed images.")
     keep_probability: Share = KEEP_HALF
-    stop_when_settled: bool = Field(
-        True, description="Stop before the limit once the top segments are settled."
+    stopping: Stopping = Field(
+        "settled",
+        description="When sampling ends before its limit: settled, once each of the top five "
+        "segments is rightly there at 95%, of every class; certified, once all five are at 95% "
+        "together, however often one looked; fixed, never.",
     )
     baseline: Baseline = Field(default_factory=lambda: SegmentMean(method="segment-mean"))
     distance: Distance = "cosine"
@@ -233,9 +237,9 @@ class ExplanationOptions(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ExplanationOptions:
-        if self.stop_when_settled and self.sampler not in BLOCK_SAMPLERS:
+        if self.stopping != "fixed" and self.sampler not in BLOCK_SAMPLERS:
             raise ValueError(
-                f"stop_when_settled needs a sampler that can go on in blocks; "
+                f"stopping {self.stopping!r} needs a sampler that can go on in blocks; "
                 f"{self.sampler!r} draws all samples at once"
             )
         if self.keep_probability != KEEP_HALF and self.sampler not in RATED_SAMPLERS:

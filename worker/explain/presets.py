@@ -52,7 +52,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             options={
                 "segmentation": {"method": "quickshift"},
                 "sampler": "lime",
-                "stop_when_settled": False,
+                "stopping": "fixed",
                 "feature_selection": "lime-auto",
             },
             overlays=("signed",),
@@ -63,7 +63,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "segmentation": {"method": "quickshift", "signed_scale": True},
                 "sampler": "bernoulli",
                 "samples": 150,
-                "stop_when_settled": False,
+                "stopping": "fixed",
                 "baseline": {"method": "grey"},
                 "surrogate": {"method": "ols"},
             },
@@ -75,7 +75,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             options={
                 "segmentation": {"method": "slic", "n_segments": 75, "slic_zero": True},
                 "sampler": "random-rate",
-                "stop_when_settled": False,
+                "stopping": "fixed",
                 "baseline": {"method": "black"},
                 "distance": "hidden-share-of-requested",
                 "kernel": "exponential",
@@ -97,7 +97,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "sampler": "bernoulli",
                 "samples": 128,
                 "keep_probability": 0.33,
-                "stop_when_settled": False,
+                "stopping": "fixed",
                 "baseline": {"method": "black"},
                 "distance": "image",
                 "surrogate": {"method": "bayesian-ridge"},
@@ -133,10 +133,10 @@ def resolve(preset: str, overrides: Mapping[str, Any], *, text: bool = False) ->
         If an option is unknown or out of bounds; locations are those of the client's options.
     """
     merged: dict[str, Any] = dict(PRESETS[preset].options)
-    if "sampler" in overrides and "stop_when_settled" not in overrides and "sampler" not in merged:
+    if "sampler" in overrides and "stopping" not in overrides and "sampler" not in merged:
         # The default stops early, which only samplers that draw in blocks can do. Naming another
         # sampler must not force the client to know that.
-        merged["stop_when_settled"] = overrides["sampler"] in BLOCK_SAMPLERS
+        merged["stopping"] = "settled" if overrides["sampler"] in BLOCK_SAMPLERS else "fixed"
     if "sampler" in overrides and overrides["sampler"] not in RATED_SAMPLERS:
         # Likewise the preset's keep probability, which the sampler named in its place may not take.
         merged.pop("keep_probability", None)

@@ -50,6 +50,8 @@ def looks(*, limit: int, block: int) -> int:
 def _rightly_there(attributions: Floats, influences: Floats, *, level: float) -> bool:
     count = _top_count(attributions)
     strengths = np.abs(attributions)
+    if not strengths.any():
+        return True  # The score did not move: no segment is stronger than another.
     order = np.argsort(-strengths, kind="stable")
     top, others = order[:count], order[count:]
     # Turned so that every attribution is positive, a difference of strengths is one of columns.

@@ -275,10 +275,26 @@ def _least_squares(rows: Floats, scores: Floats, weights: Floats) -> Solution:
     )
 
 
+def deviations(scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Take the weighted mean off scores (N,) or (N, C), column by column.
+
+    Returns
+    -------
+    levels : float64 () or (C,)
+    moves : float64, as scores
+        All zero where the scores differ from their mean by no more than rounding: else a model
+        that always says the same would have attributions, of the size of a last bit.
+    """
+    levels = np.asarray(weights @ scores / weights.sum(), dtype=np.float64)
+    moves = scores - levels
+    rounding = 1e-12 * np.abs(scores).max(axis=0)
+    return levels, np.where(np.abs(moves).max(axis=0) <= rounding, 0.0, moves)
+
+
 def _centred(
     rows: Floats, scores: Floats, weights: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Take weighted means off: means and centred samples, means and centred scores."""
-    total = weights.sum()
-    means, levels = weights @ rows / total, weights @ scores / total
-    return means, rows - means, levels, scores - levels
+    means = weights @ rows / weights.sum()
+    levels, moves = deviations(scores, weights)
+    return means, rows - means, levels, moves

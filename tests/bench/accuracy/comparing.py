@@ -11,7 +11,6 @@ import numpy as np
 
 from tests.bench.accuracy.networks import network
 from tests.bench.accuracy.runs import (
-    LIMIT,
     SEEDS,
     Method,
     attributions,
@@ -21,7 +20,6 @@ from tests.bench.accuracy.runs import (
 from worker.explain import figures, stopping
 from worker.explain.assessment import Assessment
 from worker.explain.explanation import Floats
-from worker.explain.samplers import block_size
 
 Looks = Sequence[Assessment]
 
@@ -86,11 +84,11 @@ def compare(network_name: str, photograph: str) -> Comparison:
     ours = [list(subject.ours.looks(seed)) for seed in SEEDS]
     drawn = [list(subject.same_segments.looks(seed)) for seed in SEEDS]
     lime = [list(subject.lime.looks(seed))[-1] for seed in SEEDS]
-    default = [_settled(looks) for looks in ours]
+    default = [_first(looks, "settled") or looks[-1] for looks in ours]
     limit = [looks[-1] for looks in ours]
     lime_error = _median(subject.lime.error, lime)
     areas, lime_areas = subject.ours.areas(default[0]), subject.lime.areas(lime[0])
-    certified = [one for looks in ours if (one := _certified(looks, subject.ours)) is not None]
+    certified = [one for looks in ours if (one := _first(looks, "certified")) is not None]
     return Comparison(
         network=network_name,
         photograph=photograph,
@@ -126,13 +124,8 @@ def _median(measure: Callable[[Assessment], float], answers: Looks) -> float:
     return statistics.median(map(measure, answers))
 
 
-def _settled(looks: Looks) -> Assessment:
-    return next((look for look in looks if look.is_settled), looks[-1])
-
-
-def _certified(looks: Looks, method: Method) -> Assessment | None:
-    count = stopping.looks(limit=LIMIT, block=block_size(method.segments))
-    return next((one for one in looks if one.verdicts[0].certified(looks=count)), None)
+def _first(looks: Looks, rule: str) -> Assessment | None:
+    return next((look for look in looks if look.ends(rule)), None)
 
 
 def _is_right(answer: Assessment, method: Method) -> bool:

@@ -12,7 +12,7 @@ from worker.jobs.job import Job
 pytestmark = pytest.mark.integration
 
 # Long enough to be caught in the middle: 63 calls and more.
-LONG = {"samples": 1000, "stop_when_settled": False}
+LONG = {"samples": 1000, "stopping": "fixed"}
 NAMES = ("attributions.json", "segments.png", "overlays/1/signed.png")
 
 

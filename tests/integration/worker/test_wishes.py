@@ -14,7 +14,7 @@ from worker.jobs.errors import ErasedJob, JobEnded
 pytestmark = pytest.mark.integration
 
 # Long enough to be caught in the middle.
-LONG = {"samples": 1000, "stop_when_settled": False}
+LONG = {"samples": 1000, "stopping": "fixed"}
 
 
 def test_a_job_in_the_model_is_canceled_within_two_seconds(

@@ -25,7 +25,7 @@ from tests.unit.fakes import make_job, photograph
 pytestmark = pytest.mark.integration
 
 # Long enough to be caught in the middle: 63 calls and more.
-LONG = {"samples": 1000, "stop_when_settled": False}
+LONG = {"samples": 1000, "stopping": "fixed"}
 
 
 def test_a_published_job_is_explained_and_everything_is_stored(

@@ -73,8 +73,8 @@ def test_several_classes_come_from_one_set_of_model_calls_and_are_as_each_alone(
     assert counting.images == together.images_scored
     assert [one.class_index for one in together.classes] == [3, 0, 2]
 
-    alone = explained(options(stop_when_settled=False), classes=[0])
-    all_of_them = explained(options(stop_when_settled=False), classes=[3, 0, 2])
+    alone = explained(options(stopping="fixed"), classes=[0])
+    all_of_them = explained(options(stopping="fixed"), classes=[3, 0, 2])
     assert alone.images_scored == all_of_them.images_scored == 66
     np.testing.assert_allclose(
         alone.classes[0].attributions, all_of_them.classes[1].attributions, rtol=0, atol=1e-14
@@ -98,7 +98,7 @@ def test_the_first_job_of_a_process_gives_the_bits_of_the_second():
     code = (
         "from tests.unit.explain.requests import explained, options\n"
         "grid = {'method': 'grid', 'rows': 12, 'columns': 15}\n"
-        "chosen = options(segmentation=grid, samples=400, stop_when_settled=False,\n"
+        "chosen = options(segmentation=grid, samples=400, stopping='fixed',\n"
         "                 surrogate='bayesian-ridge')\n"
         "one, other = (explained(chosen).classes[0].attributions for _ in range(2))\n"
         "print((one == other).all())"
@@ -214,7 +214,7 @@ def test_memory_does_not_grow_with_the_number_of_samples():
     def peak(samples: int) -> int:
         tracemalloc.start()
         explained(
-            options(samples=samples, stop_when_settled=False),
+            options(samples=samples, stopping="fixed"),
             image=image,
             score=scoring(predict),
         )

@@ -9,6 +9,20 @@ from tests.unit.explain.pictures import Counting, scoring
 from tests.unit.explain.requests import IMAGE, PREDICT, brightness, explained, options
 from worker.explain.errors import NotProbabilities
 
+
+def noisy(size: float):
+    """A model of two classes: the brightness of every other column, with noise."""
+    where = np.zeros(IMAGE.shape[:2], dtype=bool)
+    where[:, ::2] = True
+    rng = np.random.default_rng(0)
+    calm = brightness(where)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        return calm(images) + size * rng.normal(size=(len(images), 2))
+
+    return predict
+
+
 # --- stopping -------------------------------------------------------------------------------------
 
 
@@ -43,23 +57,37 @@ def test_all_explained_classes_have_to_be_settled():
     assert [one.settled for one in both.classes] == [True, False]
 
 
-def test_without_stopping_all_samples_are_scored_in_full_batches():
+@pytest.mark.parametrize(
+    ("rule", "noise", "stopped_by"),
+    [("settled", 0.0, "settled"), ("certified", 0.0, "certified"), ("fixed", 0.0, "limit"),
+     ("settled", 1.0, "limit"), ("certified", 1.0, "limit")],
+)  # fmt: skip
+def test_the_answer_says_why_sampling_stopped(rule, noise, stopped_by):
+    answer = explained(options(stopping=rule, samples=150), score=scoring(noisy(noise)))
+    assert answer.stopped_by == stopped_by
+    assert (answer.samples_used == 150) == (stopped_by == "limit")
+
+
+def test_certified_takes_more_samples_than_settled_and_never_more_than_the_limit():
+    used = [
+        explained(
+            options(stopping=rule, samples=2000, baseline="black"), score=scoring(noisy(0.01))
+        ).samples_used
+        for rule in ("settled", "certified", "fixed")
+    ]
+    assert 64 <= used[0] < used[1] < used[2] == 2000
+
+
+def test_fixed_scores_all_samples_in_full_batches():
     counting = Counting(PREDICT)
-    explained(options(stop_when_settled=False, samples=128), score=scoring(counting))
+    explained(options(stopping="fixed", samples=128), score=scoring(counting))
     assert counting.batches == 1 + 8
 
 
-def test_a_score_that_does_not_move_is_said_to():
-    answer = explained(options(), score=scoring(lambda images: np.full((len(images), 2), 0.5)))
-    (one,) = answer.classes
-    assert not one.attributions.any()
-    assert (one.r2, one.press_r2) == (0.0, None)
-    assert any("did not change the score of class 0" in warning for warning in answer.warnings)
-
-
-def test_few_samples_for_many_segments_are_said_to_be():
-    answer = explained(options(samples=20))
-    assert any("fewer than two for each" in warning for warning in answer.warnings)
+def test_the_ends_are_scored_whatever_the_rule():
+    for rule in ("settled", "certified", "fixed"):
+        answer = explained(options(stopping=rule, samples=96))
+        assert answer.images_scored == answer.samples_used + 2
 
 
 # --- score scale ----------------------------------------------------------------------------------
@@ -73,9 +101,7 @@ def test_the_logit_scale_explains_log_odds():
         probability = 1 / (1 + np.exp(-(cells @ effects - 1)))
         return np.column_stack([probability, 1 - probability])
 
-    chosen = options(
-        score_scale="logit", baseline="black", surrogate="ols", stop_when_settled=False
-    )
+    chosen = options(score_scale="logit", baseline="black", surrogate="ols", stopping="fixed")
     one, other = explained(chosen, score=scoring(predict), classes=[0, 1]).classes
     np.testing.assert_allclose(one.attributions, effects, atol=1e-9)
     np.testing.assert_allclose(other.attributions, -effects, atol=1e-9)

@@ -15,7 +15,7 @@ SAMPLES = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0], [0, 1, 1,
 
 def distances(name: str, **options) -> np.ndarray:
     return DISTANCES[name](
-        SAMPLES, hiding(9, 7, seed=3), ExplanationOptions(stop_when_settled=False, **options)
+        SAMPLES, hiding(9, 7, seed=3), ExplanationOptions(stopping="fixed", **options)
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.explain import options
+from worker.explain.assessment import RULES
 from worker.explain.baselines import BASELINES
 from worker.explain.options import ExplanationOptions
 from worker.explain.presets import PRESETS, resolve
@@ -35,6 +36,7 @@ def methods(union) -> set[str]:
         (BASELINES, methods(options.Baseline)),
         (SURROGATES, methods(options.Surrogate)),
         (SAMPLERS, set(get_args(options.Sampler))),
+        (RULES, set(get_args(options.Stopping))),
         (DISTANCES, set(get_args(options.Distance))),
         (KERNELS, set(get_args(options.Kernel))),
         (SELECTIONS, set(get_args(options.FeatureSelection))),
@@ -87,7 +89,8 @@ def test_any_sampler_can_be_named_alone_with_any_preset(preset, sampler):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sampler": "lime", "stop_when_settled": True}, "draws all samples at once"),
+        ({"sampler": "lime", "stopping": "settled"}, "draws all samples at once"),
+        ({"sampler": "random-rate", "stopping": "certified"}, "draws all samples at once"),
         ({"sampler": "orthogonal", "keep_probability": 0.3}, "sets its own keep probability"),
         ({"num_features": 3}, "num_features needs a feature_selection"),
         (

@@ -38,6 +38,7 @@ RESULT = {
         "limit": 1000,
         "sampler": "orthogonal",
         "seed": 7,
+        "stopped_by": "settled",
         "images_scored": 514,
         "model_calls": 17,
     },

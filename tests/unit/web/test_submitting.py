@@ -76,7 +76,7 @@ EVERYTHING = {
         "segmentation": {"method": "slic", "n_segments": 40},
         "samples": 500,
         "kernel_width": 0.5,
-        "stop_when_settled": False,
+        "stopping": "fixed",
         "seed": 7,
     },
     "overlays": ["signed", {"style": "sheet", "format": "webp", "max_side": 256}],
@@ -122,7 +122,7 @@ def test_form_fields_are_read_by_the_type_of_their_field(service):
             version="2",
             options__samples="500",
             options__kernel_width="0.5",
-            options__stop_when_settled="false",
+            options__stopping="fixed",
             options__segmentation__n_segments="40",
             overlays="signed, sheet",
             queue="bulk",
@@ -132,7 +132,7 @@ def test_form_fields_are_read_by_the_type_of_their_field(service):
     )
     options = job.request.options
     assert (options["samples"], options["kernel_width"]) == (500, 0.5)
-    assert options["stop_when_settled"] is False
+    assert options["stopping"] == "fixed"
     assert options["segmentation"]["n_segments"] == 40
     assert [overlay["style"] for overlay in job.request.overlays] == ["signed", "sheet"]
     assert job.request.metadata == {"ticket": "4711"}

@@ -154,7 +154,7 @@ def test_a_cancel_before_the_start_costs_no_model_call(world: World) -> None:
 
 
 def test_a_cancel_stops_at_the_next_batch_and_ends_the_calls_in_flight(world: World) -> None:
-    job = world.submit(make_job(options={"samples": 1000, "stop_when_settled": False}))
+    job = world.submit(make_job(options={"samples": 1000, "stopping": "fixed"}))
 
     def cancel_at_the_third(batches: int) -> None:
         if batches == 3:
