@@ -1,4 +1,8 @@
-"""The two real networks, called in this process on one core."""
+"""The two real networks, called in this process on one core.
+
+They are run by OpenVINO in float32, which gives TensorFlow's scores within 1e-5 in less than half
+the time of TensorFlow itself.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
+import openvino
 from numpy.typing import NDArray
 
-from deploy.demo.tensorflow_start import start_tensorflow
 from tests.support.models import dog_breeds, efficientnet_lite0
 
 # What one core scores fastest of 224 x 224 pixels.
-BATCH_SIZE: Final = 16
+BATCH_SIZE: Final = 8
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +39,7 @@ class Network:
     name: str
     fingerprint: str
     input_size: tuple[int, int]
-    run: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    run: Run
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
     def __call__(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64]]:
@@ -68,36 +74,40 @@ def build() -> None:
 
 
 @cache
-def _tensorflow() -> Any:
-    """Start TensorFlow on one core: it is the processes that share the machine."""
-    start_tensorflow(threads=1)
-    import tensorflow as tf  # noqa: PLC0415 - after it has been started quietly
-
-    return tf
-
-
-@cache
 def network(name: str) -> Network:
     """Load a network; once in a process."""
     base_path, input_size, prepare = _KNOWN[name]
     path = base_path() / "1"
-    tf = _tensorflow()
-    loaded = tf.saved_model.load(str(path))
-    signature = loaded.signatures["serving_default"]
-    (argument,) = signature.structured_input_signature[1]
-    (output,) = signature.structured_outputs
-
-    def run(images: NDArray[np.float32]) -> NDArray[np.float64]:
-        # `loaded` keeps the variables alive that the signature reads.
-        assert loaded is not None
-        scores = signature(**{argument: tf.constant(images)})[output]
-        return np.asarray(scores.numpy(), dtype=np.float64)
-
     stamp = (path / "assets.extra" / "built_from.txt").read_bytes()
     return Network(
         name=name,
         fingerprint=hashlib.sha256(stamp).hexdigest(),
         input_size=input_size,
-        run=run,
+        run=_compiled(path, input_size),
         prepare=prepare,
     )
+
+
+def _compiled(path: Path, input_size: tuple[int, int]) -> Run:
+    """Compile a SavedModel for one core: it is the processes that share the machine."""
+    core = openvino.Core()
+    model = core.read_model(path)
+    model.reshape([BATCH_SIZE, *input_size, 3])
+    compiled = core.compile_model(
+        model,
+        "CPU",
+        {
+            "INFERENCE_NUM_THREADS": 1,
+            "NUM_STREAMS": 1,
+            # As TensorFlow does it; where the processor can, the default would be bfloat16.
+            "INFERENCE_PRECISION_HINT": "f32",
+        },
+    )
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float64]:
+        missing = BATCH_SIZE - len(images)
+        full = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)))
+        scores = compiled(full)[0][: len(images)]
+        return np.array(scores, dtype=np.float64)
+
+    return run
