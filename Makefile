@@ -15,8 +15,8 @@ help: ## List the targets
 demo: $(VENV)/.demo ## Explain two photographs on an embedded stack, write demo-output/, stop
 	@$(BIN)/python -m deploy.demo $(ARGS)
 
-serve: $(VENV)/.demo ## Keep the embedded stack running and print its address (ARGS="--port 8001")
-	@$(BIN)/python -m deploy.demo --serve $(ARGS)
+serve: $(VENV)/.$(if $(MODELS),stack,demo) ## Keep the embedded stack running and print its address (MODELS=models.toml: your own; ARGS="--port 8001")
+	@$(BIN)/python -m deploy.demo --serve $(if $(MODELS),--models $(MODELS)) $(ARGS)
 
 test: $(VENV)/.test ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
@@ -54,8 +54,12 @@ clean: ## Remove what the other targets made
 
 $(VENV)/.demo: constraints/demo.txt pyproject.toml constraints/install.sh
 	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) demo
+	@touch $@ $(VENV)/.stack
+
+$(VENV)/.stack: constraints/stack.txt pyproject.toml constraints/install.sh
+	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) stack
 	@touch $@
 
 $(VENV)/.test: constraints/test.txt pyproject.toml constraints/install.sh
 	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) test
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.demo $(VENV)/.stack

@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with (
             StopSignals() as signals,
-            running_stack(port=port, signals=signals, say=console.print) as stack,
+            running_stack(
+                port=port, signals=signals, say=console.print, profiles=asked.models
+            ) as stack,
         ):
             if asked.serve:
                 _serve(stack, console)
@@ -69,6 +71,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=range(1, 65536),
         metavar="PORT",
         help=f"port of the web process (default: a free one; {SERVE_PORT} with --serve)",
+    )
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="MODELS.TOML",
+        help="explain these, at the model server that they name, instead of the demo's",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo-output"), help="folder for results (demo-output)"

@@ -1,5 +1,6 @@
 """The embedded stack: private Redis, model server, worker, webhooks and web, on loopback.
 
+With profiles of somebody's own models it starts no model server, and explains those instead.
 Every server gets a free port and a directory of its own, so several stacks run side by side.
 """
 
@@ -12,7 +13,8 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ MAX_BATCH_SIZE = 16
 
 BUILD_TIMEOUT_S = 600.0
 MODEL_SERVER_TIMEOUT_S = 120.0
+CHECK_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 
 Say = Callable[[str], None]
@@ -75,7 +78,9 @@ class Stack:
 
 
 @contextmanager
-def running_stack(*, port: int | None, signals: StopSignals, say: Say) -> Iterator[Stack]:
+def running_stack(
+    *, port: int | None, signals: StopSignals, say: Say, profiles: Path | None = None
+) -> Iterator[Stack]:
     """Start everything, and end everything when the block ends.
 
     Parameters
@@ -85,6 +90,8 @@ def running_stack(*, port: int | None, signals: StopSignals, say: Say) -> Iterat
     signals : StopSignals
     say : callable
         Told what is being done, a line each.
+    profiles : Path or None
+        The models file of somebody whose model server runs already; None starts the demo's.
 
     Raises
     ------
@@ -96,7 +103,7 @@ def running_stack(*, port: int | None, signals: StopSignals, say: Say) -> Iterat
     directory = Path(tempfile.mkdtemp(prefix="limelight-demo-"))
     try:
         with ExitStack() as cleanup:
-            yield _start_all(directory, web_port, cleanup, signals=signals, say=say)
+            yield _start_all(directory, web_port, profiles, cleanup, signals=signals, say=say)
     except Exception:
         # Whoever reads the error wants the logs that it names.
         raise
@@ -107,7 +114,13 @@ def running_stack(*, port: int | None, signals: StopSignals, say: Say) -> Iterat
 
 
 def _start_all(
-    directory: Path, web_port: int, cleanup: ExitStack, *, signals: StopSignals, say: Say
+    directory: Path,
+    web_port: int,
+    profiles: Path | None,
+    cleanup: ExitStack,
+    *,
+    signals: StopSignals,
+    say: Say,
 ) -> Stack:
     # Entered first, left last: the guard outlives Redis, and Redis those who talk to it.
     guard = cleanup.enter_context(Guard(directory))
@@ -116,14 +129,20 @@ def _start_all(
         cleanup.enter_context(redis)
         guard.watch(redis.pid)
     processes = cleanup.enter_context(Processes(directory, ROOT, guard=guard, signals=signals))
-    _build_models(processes, say)
-    say("Starting the model server, the worker and the web process ...")
-    serving_port = _start_model_server(processes)
+    if profiles is None:
+        _build_models(processes, say)
+        say("Starting the model server, the worker and the web process ...")
+        profiles = _write_profiles(directory, _start_model_server(processes))
+    else:
+        say("Trying the models with their servers ...")
+        _check(profiles, processes)
+        say("Starting the worker and the web process ...")
+    models = list(tomllib.loads(profiles.read_text())["models"])
     environment = _environment(
         {
             "LIMELIGHT_REDIS_URL": redis.url,
-            "LIMELIGHT_MODELS_FILE": str(_write_profiles(directory, serving_port)),
-            "LIMELIGHT_DEFAULT_MODEL": MODEL,
+            "LIMELIGHT_MODELS_FILE": str(profiles),
+            "LIMELIGHT_DEFAULT_MODEL": models[0],
             "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
             # Here the receiver of webhooks is a program on this machine too.
             "LIMELIGHT_WEBHOOK_ALLOW_HTTP": "true",
@@ -134,7 +153,7 @@ def _start_all(
         }
     )
     address = f"http://{LOOPBACK}:{web_port}"
-    _start_service(processes, environment, address)
+    _start_service(processes, environment, address, models)
     return Stack(address, redis, processes)
 
 
@@ -168,7 +187,19 @@ def _announced_port(log: Path) -> int | None:
     return None
 
 
-def _start_service(processes: Processes, environment: Mapping[str, str], address: str) -> None:
+def _check(profiles: Path, processes: Processes) -> None:
+    """See that the profiles work; if not, what the check says of them is the error."""
+    processes.run(
+        "check of the models",
+        [sys.executable, "-m", "worker.app", "check"],
+        environment=_environment({"LIMELIGHT_MODELS_FILE": str(profiles)}),
+        timeout_s=CHECK_TIMEOUT_S,
+    )
+
+
+def _start_service(
+    processes: Processes, environment: Mapping[str, str], address: str, models: Sequence[str]
+) -> None:
     worker, web, _ = (
         processes.start(name, [sys.executable, "-m", module], environment=environment)
         for name, module in (
@@ -179,7 +210,9 @@ def _start_service(processes: Processes, environment: Mapping[str, str], address
     )
     with Service(address) as service:
         processes.wait_until(web, service.is_ready, timeout_s=START_TIMEOUT_S)
-        processes.wait_until(worker, lambda: service.has_model(MODEL), timeout_s=START_TIMEOUT_S)
+        processes.wait_until(
+            worker, lambda: all(map(service.has_model, models)), timeout_s=START_TIMEOUT_S
+        )
 
 
 def _build_models(processes: Processes, say: Say) -> None:
