@@ -17,7 +17,10 @@ class Step:
 
 
 def steps(dockerfile: Path, target: str) -> list[Step]:
-    """All steps that make the stage ``target``, those of the stages it starts from first."""
+    """All steps that make the stage ``target``, those of the stages it builds on first.
+
+    A stage builds on the one it starts from and on those that it copies from.
+    """
     stages: dict[str, list[Step]] = {}
     current: list[Step] = []
     for line in _logical_lines(dockerfile.read_text()):
@@ -25,6 +28,8 @@ def steps(dockerfile: Path, target: str) -> list[Step]:
         if instruction == "FROM":
             parent, _, name = argument.partition(" AS ")
             current = stages.setdefault(name, list(stages.get(parent, [])))
+        elif instruction == "COPY" and argument.startswith("--from="):
+            current += stages[argument.split()[0].removeprefix("--from=")]
         else:
             current.append(Step(instruction, argument))
     return stages[target]
@@ -42,6 +47,7 @@ def environment(made_of: list[Step]) -> dict[str, str]:
         for step in made_of
         if step.instruction == "ENV"
         for name, value in re.findall(r"(\w+)=(\S+)", step.argument)
+        if name != "PATH"
     }
 
 

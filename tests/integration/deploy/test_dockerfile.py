@@ -22,10 +22,9 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from deploy.demo.redis_server import PrivateRedis, free_port
-from tests.support import dockerfile
+from tests.support import compose, dockerfile
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
@@ -158,14 +157,10 @@ def run(command: list[str], cwd: Path, environment: Mapping[str, str], user: str
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-def compose_environment(service: str) -> dict[str, str]:
-    """A service's environment in docker-compose.yml, with the defaults of its variables."""
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    given: dict[str, str] = services[service]["environment"]
-    return {
-        name: value.split(":-")[1].rstrip("}") if value.startswith("${") else value
-        for name, value in given.items()
-    }
+def compose_environment(service: str, secrets: Path) -> dict[str, str]:
+    """A service's environment in docker-compose.yml, its secrets being in a folder of ours."""
+    services = compose.config("docker-compose.yml")["services"]
+    return {**compose.environment(services[service]), "LIMELIGHT_SECRETS_DIR": str(secrets)}
 
 
 def fetch(url: str) -> Any:
@@ -201,11 +196,12 @@ def test_web_and_worker_install_and_start_as_a_user_without_rights(
             .replace("tf-serving:8500", f"127.0.0.1:{free_port()}")
             .replace("/models/labels/imagenet-1k.txt", str(labels))
         )
-        here = {"LIMELIGHT_REDIS_URL": redis_server.url}
-        for_web = {**compose_environment("web"), **here, "LIMELIGHT_BIND": address}
+        secrets = worker.directory / "secrets"
+        secrets.mkdir()
+        (secrets / "limelight_redis_url").write_text(redis_server.url)
+        for_web = {**compose_environment("web", secrets), "LIMELIGHT_BIND": address}
         for_worker = {
-            **compose_environment("worker"),
-            **here,
+            **compose_environment("worker", secrets),
             "LIMELIGHT_MODELS_FILE": str(profiles),
         }
         with web.container(for_web) as web_process, worker.container(for_worker) as worker_process:
