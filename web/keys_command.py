@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -81,14 +82,12 @@ def create(
 def list_keys(as_json: bool) -> None:
     """List all keys, also those that are no longer good."""
     with _store() as store:
-        found = [_view(info) for info in store.all()]
+        found = store.all()
     if as_json:
-        click.echo(json.dumps({"keys": found}))
+        click.echo(json.dumps({"keys": [_view(info) for info in found]}))
         return
-    for view in found:
-        expires = view["expires_at"] or "never expires"
-        state = f"revoked {view['revoked_at']}" if view["revoked_at"] else expires
-        parts = (view["id"], view["tenant"], ",".join(view["scopes"]), state, view["name"])
+    for info in found:
+        parts = (info.id, info.tenant, ",".join(sorted(info.scopes)), _state(info), info.name)
         click.echo("  ".join(parts).rstrip())
 
 
@@ -117,6 +116,16 @@ def _store() -> Iterator[KeyStore]:
     except JobsError as error:
         # Without the address, which may hold a password.
         raise click.ClickException("Redis cannot be used (LIMELIGHT_REDIS_URL).") from error
+
+
+def _state(info: KeyInfo) -> str:
+    """Say until when a key is or was good."""
+    if info.revoked_at is not None:
+        return f"revoked {timestamp(info.revoked_at)}"
+    if info.expires_at is None:
+        return "never expires"
+    word = "expires" if info.is_valid(time.time()) else "expired"
+    return f"{word} {timestamp(info.expires_at)}"
 
 
 def _view(info: KeyInfo) -> dict[str, Any]:

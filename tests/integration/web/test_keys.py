@@ -133,6 +133,19 @@ def test_all_processes_sign_with_one_secret(server, store):
     assert len(store.secret()) >= 43
 
 
+def test_the_command_tells_until_when_a_key_is_or_was_good(server, client):
+    for seconds in (60, 0.001):
+        KeyStore(client).create(
+            tenant="acme", scopes=frozenset({"read"}), expires_in_s=seconds, name=str(seconds)
+        )
+    time.sleep(0.01)
+    told = {
+        line.split()[-1]: line.split()[3]
+        for line in command(server.url, "list").stdout.splitlines()
+    }
+    assert told == {"60": "expires", "0.001": "expired"}
+
+
 def test_the_command_makes_lists_and_revokes(server, client):
     made = command(server.url, "create", "--tenant", "acme", "--expires-in", "90d", "--name", "ci")
     text = made.stdout.strip()
