@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import io
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
@@ -23,6 +24,8 @@ from web.schemas import Base64Data, JobFields, JsonBody, validate
 
 _DISCARD_S = 10.0
 _DISCARD_BYTES = 64_000_000
+# Whoever sends nothing for so long waits for the answer.
+_DISCARD_PAUSE_S = 1.0
 _CHUNK = 65_536
 FILES = ("image", "segments")
 _DOCUMENT = "request"
@@ -82,11 +85,17 @@ class Request(flask.Request):
         if not self.environ.get("wsgi.input_terminated"):
             return  # Nobody would tell where the body ends.
         until, left = monotonic() + _DISCARD_S, _DISCARD_BYTES
+        connection: socket.socket | None = self.environ.get("gunicorn.socket")
+        if connection is not None:
+            connection.settimeout(_DISCARD_PAUSE_S)
         try:
             while left > 0 and monotonic() < until and (data := stream.read(_CHUNK)):
                 left -= len(data)
         except (OSError, ParseException) as error:
             _log.debug("a refused body broke off", error=str(error))
+        finally:
+            if connection is not None:
+                connection.setblocking(True)
 
 
 def read_submission(request: flask.Request) -> Submission:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from flask import Flask
@@ -17,6 +18,7 @@ from gunicorn.http import errors as http
 from gunicorn.workers.gthread import ThreadWorker
 
 from web.documents import Problem
+from web.patience import Lingering, PatientSocket
 from web.problems import MEDIA_TYPE, problem
 from web.settings import WebSettings
 from web.streams import STREAMS
@@ -36,12 +38,35 @@ _NOT_PARSED = (
 class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types.
     """A threaded worker that answers what it cannot parse by problem details."""
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Serve a connection, and give up on a client that keeps the thread waiting."""
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket.instead_of(conn.sock, patience_s=self.app.patience_s)
+        super().enqueue_req(conn)
+
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """Leave a connection alone that an event stream has taken over."""
+        """Leave a connection alone that an event stream has taken over, and wait for no client.
+
+        Here is the thread that accepts connections.
+        """
         if conn.sock.fileno() == -1:
-            self.nr_conns -= 1
-            return
-        super().finish_request(conn, fs)
+            self._forget()
+        elif fs.cancelled() or fs.exception() is not None or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._lingering.add(conn.sock)
+
+    def murder_pending(self) -> None:
+        """Close what has waited too long; the base class calls this once a second."""
+        super().murder_pending()
+        self._lingering.end_overdue()
+
+    @cached_property
+    def _lingering(self) -> Lingering:
+        return Lingering(self.poller, closed=self._forget)
+
+    def _forget(self) -> None:
+        self.nr_conns -= 1
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached the application."""
@@ -92,6 +117,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
     def __init__(self, build: Callable[[], Flask], settings: WebSettings) -> None:
         self._build = build
         self._settings = settings
+        self.patience_s = settings.web_patience_s
         super().__init__()
 
     def load_config(self) -> None:

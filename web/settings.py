@@ -39,6 +39,13 @@ class WebSettings(EnvironmentSettings):
         400, ge=1, le=10_000, description="Event streams open at once in each process."
     )
     web_timeout_s: int = Field(60, ge=5, le=600, description="A process stuck longer is replaced.")
+    web_patience_s: float = Field(
+        20.0,
+        ge=1,
+        le=600,
+        description="A client that sends or takes nothing for so long, or less than 20 kB a second "
+        "for longer, is dropped.",
+    )
     grace_s: int = Field(30, ge=1, le=600, description="Time for open requests at shutdown.")
     allow_anonymous: bool = Field(
         False, description="Listen beyond this machine although no keys are configured."
