@@ -7,8 +7,9 @@ from typing import cast
 
 import redis
 from flask import Flask, Response, request
+from prometheus_client import CollectorRegistry
 
-from web import access_api, api, errors, health, owner_api, pages, webhook_api
+from web import access_api, api, errors, health, metrics, owner_api, pages, webhook_api
 from web.acceptance import Acceptance
 from web.doorkeeper import Doorkeeper
 from web.keyring import KeyRing
@@ -51,6 +52,7 @@ def create_app(
     tenants: Tenants,
     webhook_policy: Callable[[str], Policy],
     limiter_redis: redis.Redis | None,
+    registry: CollectorRegistry,
     retention_s: int = 86_400,
 ) -> Flask:
     """Build the application.
@@ -68,6 +70,8 @@ def create_app(
         Where the webhooks of each may go.
     limiter_redis : redis.Redis or None
         Where requests are counted; in the memory of this process if None.
+    registry : prometheus_client.CollectorRegistry
+        What is read at a scrape.
     retention_s : int
         How long a job is kept that does not say so itself.
     """
@@ -89,6 +93,7 @@ def create_app(
         MAX_FORM_PARTS=MAX_FORM_PARTS,
         TRUSTED_HOSTS=list(settings.trusted_hosts),
     )
+    metrics.RequestMetrics().attend(app)
     _guard(app, settings, keys=keys, store=store)
     RateLimits(tenants, limiter_redis).attend(app)
     acceptance = Acceptance(submitter=submitter, reservations=reservations)
@@ -97,6 +102,9 @@ def create_app(
     app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
     app.register_blueprint(webhook_api.blueprint(store=store, outbox=outbox))
     app.register_blueprint(health.blueprint(catalogue, condition=condition))
+    app.register_blueprint(metrics.blueprint(registry))
+    if settings.metrics_address is not None:
+        metrics.at_own_address(app, settings.metrics_address, registry)
     app.register_blueprint(pages.blueprint())
     app.after_request(_secure)
     app.after_request(_finish_reading)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 import sys
 from collections.abc import Callable
 
@@ -15,17 +13,22 @@ from web.app import create_app
 from web.keys import KeyStore
 from web.logs import add_request
 from web.server import Server
-from web.settings import Address, WebSettings
+from web.service_metrics import ServiceMetrics
+from web.settings import WebSettings
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
 from worker.jobs.condition import problems_at_start, read_condition
 from worker.jobs.connection import connect
+from worker.jobs.counts import read_counts
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.idempotency import Idempotency
 from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
 from worker.jobs.store import Store
 from worker.jobs.tenants import Tenants, TenantsError, load_tenants
+from worker.jobs.traffic import Traffic
+from worker.telemetry import metrics
+from worker.telemetry.endpoint import Address, CannotListen
 from worker.telemetry.logs import configure_logging
 from worker.webhooks.addresses import Policy
 from worker.webhooks.outbox import Outbox
@@ -46,7 +49,8 @@ def main() -> int:
         tenants = load_tenants(store_settings.tenants_file)
         webhook_policy = policies(webhook_settings.policy(), tenants)
         check_exposure(settings, any_key=lambda: _any_key(store_settings))
-        check_port(settings.address)
+        check_port(settings.address, "LIMELIGHT_BIND")
+        check_port(settings.metrics_address, "LIMELIGHT_WEB_METRICS_BIND")
     except (CannotStart, TenantsError) as error:
         print(f"limelight-web: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -60,7 +64,8 @@ def main() -> int:
     )
     for problem in problems_at_start(store_settings):
         _log.warning("redis", problem=problem)
-    Server(lambda: build(settings, store_settings, tenants, webhook_policy), settings).run()
+    with metrics.sharing():
+        Server(lambda: build(settings, store_settings, tenants, webhook_policy), settings).run()
     return 0
 
 
@@ -113,20 +118,18 @@ def _any_key(settings: StoreSettings) -> bool:
         return KeyStore(redis).any()
 
 
-def check_port(address: Address) -> None:
-    """Find out whether the address can be listened on, before gunicorn tries for seconds."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(tuple(address))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                reason = "another program is listening there. Stop it or choose another port"
-            else:
-                reason = f"{error.strerror or error}. Choose another address"
-            where = f"{address.host}:{address.port}"
-            raise CannotStart(f"cannot listen on {where}: {reason} (LIMELIGHT_BIND).") from error
+def check_port(address: Address | None, setting: str) -> None:
+    """Find out whether an address can be listened on, before gunicorn tries for seconds.
+
+    Raises
+    ------
+    CannotStart
+    """
+    try:
+        if address is not None:
+            address.check()
+    except CannotListen as error:
+        raise CannotStart(f"{error} ({setting}).") from error
 
 
 def build(
@@ -137,12 +140,22 @@ def build(
 ) -> Flask:
     """Build the application over Redis. Nothing is sent before the first request."""
     redis = connect(store_settings)
+    catalogue = Catalogue(redis)
+    registry = metrics.shared_registry()
+    registry.register(
+        ServiceMetrics(
+            condition=lambda: read_condition(redis),
+            counts=lambda: read_counts(redis),
+            traffic=Traffic(redis).state,
+            catalogue=catalogue,
+        )
+    )
     return create_app(
         settings,
         store=Store(redis),
         blobs=open_blobs(store_settings.blob_url, redis),
         queue=Queue(celery_app(store_settings)),
-        catalogue=Catalogue(redis),
+        catalogue=catalogue,
         keys=KeyStore(redis),
         reservations=Idempotency(redis),
         outbox=Outbox(redis),
@@ -150,6 +163,7 @@ def build(
         tenants=tenants,
         webhook_policy=webhook_policy,
         limiter_redis=redis,
+        registry=registry,
         retention_s=store_settings.retention_s,
     )
 

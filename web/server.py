@@ -6,6 +6,7 @@ long) it would answer in HTML; here it is problem details like everything else.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from functools import cached_property
@@ -22,6 +23,7 @@ from web.patience import Lingering, PatientSocket
 from web.problems import MEDIA_TYPE, problem
 from web.settings import WebSettings
 from web.streams import STREAMS
+from worker.telemetry import metrics
 
 # The longest that gunicorn offers. No path of ours comes near, so a longer one leads nowhere: 404.
 _MAX_REQUEST_LINE = 8190
@@ -96,6 +98,16 @@ def _raw(answer: Problem) -> bytes:
     return head.encode() + body
 
 
+def _give_place(arbiter: Any, worker: Any) -> None:
+    """Give a new process the first place that none has; it counts where the one before it did."""
+    taken = {other.place for other in arbiter.WORKERS.values()}
+    worker.place = next(place for place in itertools.count() if place not in taken)
+
+
+def _count_at_place(_arbiter: Any, worker: Any) -> None:
+    metrics.count_at(lambda: f"web-{worker.place}")
+
+
 def _end_streams(_arbiter: Any, worker: Any) -> None:
     """Cut the event streams of a process that ends, so that their clients go on elsewhere."""
     app: Flask | None = getattr(worker, "wsgi", None)
@@ -124,7 +136,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
         """Set what differs from gunicorn's defaults, and those defaults that matter."""
         settings = self._settings
         for name, value in {
-            "bind": settings.bind,
+            "bind": [one for one in (settings.bind, settings.web_metrics_bind) if one],
             "worker_class": "web.server.ProblemWorker",
             "logger_class": "web.logs.ServerLogger",
             "workers": settings.web_workers,
@@ -140,6 +152,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
             "forwarded_allow_ips": "",
             # gunicorn's own control socket would be one more door, and a file in the home folder.
             "control_socket_disable": True,
+            "pre_fork": _give_place,
+            "post_fork": _count_at_place,
             "worker_exit": _end_streams,
         }.items():
             self.cfg.set(name, value)

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.environment import EnvironmentSettings
-
-
-class Address(NamedTuple):
-    """Where the server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can connect."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+from worker.telemetry.endpoint import Address, checked
 
 
 class WebSettings(EnvironmentSettings):
     """What the operator may set. Times are in seconds, sizes in bytes."""
 
     bind: str = Field("127.0.0.1:8000", description="host:port to listen on.")
+    web_metrics_bind: str | None = Field(
+        None, description="host:port at which /metrics is answered without a key, and nothing else."
+    )
     web_workers: int = Field(2, ge=1, le=64, description="Processes.")
     web_threads: int = Field(8, ge=1, le=256, description="Threads in each process.")
     web_streams: int = Field(
@@ -94,19 +80,20 @@ class WebSettings(EnvironmentSettings):
             return json.loads(value)
         return tuple(host.strip() for host in value.split(",") if host.strip())
 
-    @field_validator("bind")
+    @field_validator("bind", "web_metrics_bind")
     @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004
-            raise ValueError("must be host:port, for instance 127.0.0.1:8000")
-        return value
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return checked(value)
 
     @property
     def address(self) -> Address:
         """``bind`` in its parts."""
-        host, _, port = self.bind.rpartition(":")
-        return Address(host.strip("[]"), int(port))
+        return Address.parse(self.bind)
+
+    @property
+    def metrics_address(self) -> Address | None:
+        """``web_metrics_bind`` in its parts."""
+        return None if self.web_metrics_bind is None else Address.parse(self.web_metrics_bind)
 
     @property
     def admits_anonymous(self) -> bool:

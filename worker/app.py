@@ -17,11 +17,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
+from billiard import current_process
 from celery import Celery, bootsteps, signals
 from celery.apps.worker import Worker
 from pydantic import ValidationError
@@ -39,6 +41,7 @@ from worker.jobs.queue import Queue, celery_app
 from worker.jobs.store import Store
 from worker.jobs.sweeper import Sweeper
 from worker.jobs.traffic import Traffic
+from worker.metrics import WorkerMetrics
 from worker.ports import Limits, Model, Ports
 from worker.run_job import run_job
 from worker.serving.errors import ProfileError
@@ -48,6 +51,8 @@ from worker.settings import WorkerSettings
 from worker.shutdown import ShutdownFlag, begin_shutdown
 from worker.steward import Census, keep_house
 from worker.tasks import register
+from worker.telemetry import metrics
+from worker.telemetry.endpoint import CannotListen
 from worker.telemetry.logs import configure_logging
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -93,6 +98,18 @@ def _refuse(problems: Iterable[str]) -> int:
 
 def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:
     """Run Celery's parent and its pool, with a steward beside them."""
+    address = settings.metrics_address
+    if address is not None:
+        # The steward listens there. That it cannot is to be known before anything runs.
+        try:
+            address.check()
+        except CannotListen as error:
+            return _refuse([f"{error} (LIMELIGHT_WORKER_METRICS_BIND)."])
+    with metrics.sharing() if address is not None else nullcontext():
+        return _run_worker(settings, profiles)
+
+
+def _run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -> int:
     log.info("worker starting", settings=settings.masked(), models=sorted(profiles))
     for problem in problems_at_start(settings):
         log.warning("redis", problem=problem)
@@ -155,12 +172,15 @@ def build_ports(
 ) -> Ports:
     """Connect one process to the store, the blobs and the model servers."""
     redis = connect(settings)
+    if metrics.is_shared():
+        metrics.count_at(_place)
+    watch = WorkerMetrics()
 
     @cache
     def model(name: str) -> Model:
         if name not in profiles:
             raise UnknownModel(name)
-        return ServedModel(profiles[name])
+        return ServedModel(profiles[name], observe=watch.call)
 
     return Ports(
         store=Store(redis),
@@ -172,7 +192,13 @@ def build_ports(
         shutting_down=shutting_down,
         libraries=library_versions(),
         reuse_results=settings.reuse_results,
+        observer=watch,
     )
+
+
+def _place() -> str:
+    """Return the child's place in the pool; a child that replaces another has the same."""
+    return f"child-{current_process().index}"
 
 
 def library_versions() -> dict[str, str]:
@@ -194,6 +220,10 @@ def run_steward(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) 
         signal.signal(number, lambda *_: sys.exit(os.EX_OK))
     redis = connect(settings)
     worker = f"{settings.worker_name}/{os.getpid()}"
+    if settings.metrics_address is not None and metrics.is_shared():
+        metrics.count_at(lambda: STEWARD)
+        metrics.serve(metrics.shared_registry(), settings.metrics_address)
+    watch = WorkerMetrics()
     sweeper = Sweeper(
         Store(redis),
         open_blobs(settings.blob_url, redis),
@@ -208,7 +238,7 @@ def run_steward(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) 
         sweeper.sweep()
 
     census = Census(
-        {name: ServedModel(profile) for name, profile in profiles.items()},
+        {name: ServedModel(profile, observe=watch.call) for name, profile in profiles.items()},
         catalogue=Catalogue(redis),
         worker=worker,
     )

@@ -112,6 +112,26 @@ class Model(Protocol):
         """
 
 
+class Observer(Protocol):
+    """Somebody who watches how jobs fare: ``worker.metrics.WorkerMetrics``."""
+
+    def stage(self, model: str, stage: str, seconds: float) -> None:
+        """Note that a job of this model has left a stage."""
+
+    def attempt(self, model: str, outcome: str, seconds: float) -> None:
+        """Note that a job of this model was left."""
+
+
+class Nobody:
+    """An observer who looks away."""
+
+    def stage(self, model: str, stage: str, seconds: float) -> None:
+        """Note nothing."""
+
+    def attempt(self, model: str, outcome: str, seconds: float) -> None:
+        """Note nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """Times in seconds.
@@ -162,6 +182,8 @@ class Ports:
         Versions that are recorded in each result.
     reuse_results : bool
         Whether jobs that need the same work share its result.
+    observer : Observer
+        Who is told how long what took.
     """
 
     store: JobStore
@@ -173,3 +195,4 @@ class Ports:
     shutting_down: Callable[[], bool] = never
     libraries: Mapping[str, str] = field(default_factory=dict)
     reuse_results: bool = True
+    observer: Observer = field(default_factory=Nobody)

@@ -1,4 +1,4 @@
-"""Tells the store how far a job is, seldom enough to cost nothing."""
+"""Tells the store how far a job is, seldom enough to cost nothing, and times its stages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.job import Progress
 from worker.jobs.store import Claim
-from worker.ports import JobStore
+from worker.ports import JobStore, Nobody, Observer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -30,18 +30,22 @@ class Reporter:
         claim: Claim,
         *,
         every_s: float,
+        observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._claim = claim
         self._every_s = every_s
+        self._observer = observer or Nobody()
         self._clock = clock
+        self._entered: tuple[str, float] | None = None
         self._reported_at = -every_s
         self._reported_stage: str | None = None
         self.latest = Progress(stage="loading")
 
     def enter(self, stage: str) -> None:
         """Enter a stage that no client waits to see: it is remembered, not reported."""
+        self._time(stage)
         self.latest = Progress(
             stage=stage,
             samples_done=self.latest.samples_done,
@@ -56,6 +60,7 @@ class Reporter:
         StaleClaim
             If the job is no longer ours.
         """
+        self._time(stage)
         self.latest = Progress(stage=stage, samples_done=samples_done, samples_limit=samples_limit)
         now = self._clock()
         if stage == self._reported_stage and now - self._reported_at < self._every_s:
@@ -66,3 +71,16 @@ class Reporter:
         except StoreUnavailable as error:
             # Progress is news, not a promise: the heartbeat decides whether the job is lost.
             log.warning("progress could not be reported", error=str(error))
+
+    def leave(self) -> None:
+        """Leave the last stage."""
+        self._time(None)
+
+    def _time(self, stage: str | None) -> None:
+        now = self._clock()
+        if self._entered is not None:
+            left, since = self._entered
+            if left == stage:
+                return
+            self._observer.stage(self._claim.job.request.model, left, now - since)
+        self._entered = None if stage is None else (stage, now)

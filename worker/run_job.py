@@ -6,6 +6,7 @@ writes carry the fence of the claim, so a worker that lost its lease changes not
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -108,7 +109,8 @@ def run_job(ref: JobRef, *, ports: Ports) -> Outcome:
 def _attempt(claim: Claim, ports: Ports) -> Outcome:
     """Work on a claimed job until it has ended or is in other hands."""
     log.info("job claimed", fence=claim.fence, attempt=claim.job.attempts)
-    report = Reporter(ports.store, claim, every_s=ports.limits.report_s)
+    began = time.monotonic()
+    report = Reporter(ports.store, claim, every_s=ports.limits.report_s, observer=ports.observer)
     with Heartbeat(
         ports.store,
         claim,
@@ -117,7 +119,9 @@ def _attempt(claim: Claim, ports: Ports) -> Outcome:
         stage=lambda: report.latest.stage,
     ) as heartbeat:
         ending = _work(claim, ports, heartbeat, report)
+        report.leave()
         outcome = _end(ending, patience_s=ports.limits.lease_s)
+    ports.observer.attempt(claim.job.request.model, outcome, time.monotonic() - began)
     log.info("job left", outcome=outcome, fence=claim.fence)
     return outcome
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.settings import StoreSettings
+from worker.telemetry.endpoint import Address, checked
 
 
 def _processors() -> int:
@@ -40,10 +41,23 @@ class WorkerSettings(StoreSettings):
     sweep_interval_s: float = Field(
         1.0, gt=0, description="How often jobs are looked for that nobody works on."
     )
+    worker_metrics_bind: str | None = Field(
+        None, description="host:port at which metrics are answered; they are off without."
+    )
     reuse_results: bool = Field(
         True, description="Whether jobs of a tenant that need the same work share its result."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("worker_metrics_bind")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return checked(value)
+
+    @property
+    def metrics_address(self) -> Address | None:
+        """``worker_metrics_bind`` in its parts."""
+        return None if self.worker_metrics_bind is None else Address.parse(self.worker_metrics_bind)
 
     @field_validator("queues", mode="before")
     @classmethod

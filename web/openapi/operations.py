@@ -82,6 +82,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             answers={200: Answer(description="They can.", body=Ready)},
             problems=("unavailable",),
         ),
+        "metrics.scrape": Operation(
+            id="getMetrics",
+            tag=_SERVICE,
+            summary="Get the operator's figures",
+            description="In Prometheus's format, or OpenMetrics where Accept asks for it.",
+            answers={
+                200: Answer(
+                    description="The figures.", media=("text/plain", "application/openmetrics-text")
+                )
+            },
+        ),
         "pages.openapi": Operation(
             id="getOpenapi",
             tag=_SERVICE,

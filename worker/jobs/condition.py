@@ -33,6 +33,10 @@ class Condition:
     at : float
         The moment, in Unix seconds of Redis's clock.
     backlogs : mapping of queue to Backlog
+    open_jobs : int
+        Jobs that have not ended, those of the backlogs included.
+    deliveries : int
+        Webhook deliveries that are to be tried, now or later.
     memory_used, memory_limit : int
         Bytes; a limit of 0 means none.
     problems : tuple of str
@@ -41,6 +45,8 @@ class Condition:
 
     at: float
     backlogs: Mapping[QueueName, Backlog]
+    open_jobs: int
+    deliveries: int
     memory_used: int
     memory_limit: int
     problems: tuple[str, ...]
@@ -59,10 +65,12 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
         pipeline.time()
         pipeline.info("memory")
         pipeline.info("persistence")
+        pipeline.zcard(keys.attention)
+        pipeline.zcard(keys.deliveries)
         for queue in QUEUES:
             pipeline.zcard(keys.waiting(queue))
             pipeline.zrange(keys.waiting(queue), 0, 0, withscores=True)
-        (seconds, micros), memory, persistence, *counts = pipeline.execute()
+        (seconds, micros), memory, persistence, open_jobs, deliveries, *counts = pipeline.execute()
     now = seconds + micros / 1e6
     used, limit = int(memory["used_memory"]), int(memory["maxmemory"])
     return Condition(
@@ -71,6 +79,8 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
             queue: Backlog(depth=depth, oldest_s=max(0.0, now - oldest[0][1]) if oldest else 0.0)
             for queue, depth, oldest in zip(QUEUES, counts[::2], counts[1::2], strict=True)
         },
+        open_jobs=open_jobs,
+        deliveries=deliveries,
         memory_used=used,
         memory_limit=limit,
         problems=tuple(_problems(memory, persistence, share=used / limit if limit else 0.0)),

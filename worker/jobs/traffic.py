@@ -80,7 +80,8 @@ class ModelTraffic:
     waiting : int
         Jobs that asked for a seat and got none.
     limit : int or None
-        Calls in flight over all workers, where it was lowered below the profile's.
+        Calls that may be in flight over all workers: the profile's, or fewer while the server is
+        given way; None if no job has asked yet.
     images : int or None
         Images in a call.
     circuit_open_s : float
@@ -179,19 +180,19 @@ class Traffic:
             pipeline.time()
             for name in names:
                 state, seats, waiting, _ = self._keys.of_traffic(name)
-                pipeline.hmget(state, "limit", "images", "opened_until")
+                pipeline.hmget(state, "limit", "most", "images", "opened_until")
                 pipeline.zrange(seats, 0, -1, withscores=True)
                 pipeline.zcard(waiting)
             (seconds, micros), *answers = pipeline.execute()
         now = seconds + micros / 1e6
         found = {}
-        for name, (limit, images, opened_until), seats, waiting in zip(
+        for name, (limit, most, images, opened_until), seats, waiting in zip(
             names, answers[::3], answers[1::3], answers[2::3], strict=True
         ):
             found[name] = ModelTraffic(
                 seats=sum(until > now for _, until in seats),
                 waiting=waiting,
-                limit=None if limit is None else int(limit),
+                limit=min((int(one) for one in (limit, most) if one), default=None),
                 images=None if images is None else int(images),
                 circuit_open_s=max(0.0, float(opened_until or 0) - now),
             )

@@ -68,6 +68,8 @@ class CallRecord:
         From sending to the end of the answer.
     status : str
         Name of the gRPC status code.
+    is_retry : bool
+        Whether it was made because the one before it had failed.
     """
 
     model: str
@@ -75,6 +77,7 @@ class CallRecord:
     rows: int
     seconds: float
     status: str
+    is_retry: bool = False
 
 
 Observe = Callable[[CallRecord], None]
@@ -99,6 +102,7 @@ class Call:
     method: str
     request: Any
     rows: int
+    attempts: int = 0
     started: float = 0.0
     future: Any = None
     ended: float | None = None
@@ -107,6 +111,7 @@ class Call:
     def begin(self, future: Any) -> None:
         """Take the future of a call that was sent just now, for the first time or again."""
         over = threading.Event()
+        self.attempts += 1
         self.started, self.ended, self.over, self.future = time.monotonic(), None, over, future
 
         def end(_: Any) -> None:
@@ -256,6 +261,7 @@ class Caller:
                     rows=call.rows,
                     seconds=(call.ended or time.monotonic()) - call.started,
                     status=status.name,
+                    is_retry=call.attempts > 1,
                 )
             )
 

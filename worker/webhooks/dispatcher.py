@@ -25,6 +25,7 @@ from worker.telemetry.trace import HEADER, Trace
 from worker.webhooks import payload
 from worker.webhooks.addresses import Policy, host_of
 from worker.webhooks.delivery import Sender
+from worker.webhooks.metrics import WebhookMetrics
 from worker.webhooks.outbox import Attempt, Member, Outbox, Parcel
 from worker.webhooks.schedule import Outcome, next_step
 from worker.webhooks.signing import SecretStore, signed_headers
@@ -61,6 +62,8 @@ class Dispatcher:
     ----------
     outbox, jobs, secrets, sender
         What it works with.
+    watch : WebhookMetrics
+        Is told what came of each try.
     policy_of : callable
         From a tenant to where its webhooks may go.
     slots : Slots
@@ -79,6 +82,7 @@ class Dispatcher:
     secrets: SecretStore
     sender: Sender
     policy_of: Callable[[str], Policy]
+    watch: WebhookMetrics
     slots: Slots
     threads: int
     lease_s: float
@@ -199,7 +203,10 @@ class Dispatcher:
             detail=outcome.detail,
         )
         step = next_step(outcome, tries=parcel.tries + 1, rng=self.rng)
-        self.outbox.settle(parcel, attempt, state=step.state, delay_s=step.delay_s)
+        if self.outbox.settle(parcel, attempt, state=step.state, delay_s=step.delay_s):
+            self.watch.tried(
+                event=parcel.event, error=attempt.error, state=step.state, seconds=attempt.took_s
+            )
         log.info(
             "webhook tried",
             webhook_event=parcel.event,

@@ -18,15 +18,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 import certifi
 import structlog
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from worker.jobs.connection import connect
 from worker.jobs.store import Store
 from worker.jobs.tenants import TenantsError, load_tenants
+from worker.telemetry import metrics
+from worker.telemetry.endpoint import CannotListen
 from worker.telemetry.logs import configure_logging
 from worker.webhooks.addresses import Policy
 from worker.webhooks.delivery import Sender
 from worker.webhooks.dispatcher import Dispatcher
+from worker.webhooks.metrics import WebhookMetrics
 from worker.webhooks.outbox import Outbox
 from worker.webhooks.settings import DispatcherSettings, policies
 from worker.webhooks.signing import SecretStore
@@ -55,18 +59,29 @@ def main() -> int:
         return _refuse(error.problems)
     except (OSError, ssl.SSLError) as error:
         return _refuse([f"LIMELIGHT_WEBHOOK_CA_FILE cannot be read: {error.strerror}."])
+    registry = CollectorRegistry()
+    watch = WebhookMetrics(registry)
     configure_logging(settings.log_level)
+    try:
+        if settings.metrics_address is not None:
+            metrics.serve(registry, settings.metrics_address)
+    except CannotListen as error:
+        return _refuse([f"{error} (LIMELIGHT_WEBHOOK_METRICS_BIND)."])
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.info("webhooks starting", threads=settings.webhook_threads)
-    build(settings, tls=tls, policy_of=policy_of).run(stop)
+    build(settings, tls=tls, policy_of=policy_of, watch=watch).run(stop)
     log.info("webhooks stopped")
     return os.EX_OK
 
 
 def build(
-    settings: DispatcherSettings, *, tls: ssl.SSLContext, policy_of: Callable[[str], Policy]
+    settings: DispatcherSettings,
+    *,
+    tls: ssl.SSLContext,
+    policy_of: Callable[[str], Policy],
+    watch: WebhookMetrics,
 ) -> Dispatcher:
     """Connect the parts of a dispatcher."""
     redis = connect(settings)
@@ -76,6 +91,7 @@ def build(
         secrets=SecretStore(redis),
         sender=Sender(tls=tls, timeout_s=settings.webhook_timeout_s),
         policy_of=policy_of,
+        watch=watch,
         slots=Slots(total=settings.webhook_threads, per_host=settings.webhook_per_host),
         threads=settings.webhook_threads,
         lease_s=LEASE_TRIES * settings.webhook_timeout_s,

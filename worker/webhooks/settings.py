@@ -12,6 +12,7 @@ from pydantic_settings import NoDecode
 from worker.jobs.environment import EnvironmentSettings
 from worker.jobs.settings import StoreSettings
 from worker.jobs.tenants import Tenants, TenantsError
+from worker.telemetry.endpoint import Address, checked
 from worker.webhooks.addresses import USUAL_PORTS, Network, Policy, parse_network
 
 Hosts = Annotated[frozenset[str], NoDecode]
@@ -71,7 +72,21 @@ class DispatcherSettings(StoreSettings, WebhookSettings):
     webhook_ca_file: Path | None = Field(
         None, description="Certificates to trust instead of the public authorities'."
     )
+    webhook_metrics_bind: str | None = Field(
+        None, description="host:port at which metrics are answered; they are off without."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("webhook_metrics_bind")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return checked(value)
+
+    @property
+    def metrics_address(self) -> Address | None:
+        """``webhook_metrics_bind`` in its parts."""
+        bind = self.webhook_metrics_bind
+        return None if bind is None else Address.parse(bind)
 
 
 def policies(base: Policy, tenants: Tenants) -> Callable[[str], Policy]:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from prometheus_client import CollectorRegistry
 
 from tests.support.records import REQUEST, Bench
 from worker.jobs.job import JobRef, Webhook
 from worker.webhooks.addresses import Policy, parse_network
 from worker.webhooks.delivery import Sender
 from worker.webhooks.dispatcher import Dispatcher
+from worker.webhooks.metrics import WebhookMetrics
 from worker.webhooks.outbox import Delivery, Member, Outbox
 from worker.webhooks.signing import SecretStore
 from worker.webhooks.slots import Slots
@@ -66,6 +68,7 @@ def dispatching(
         jobs=bench.store,
         secrets=SecretStore(bench.client),
         sender=Sender(tls=_tls(), timeout_s=timeout_s, resolve=lambda host, _: [host]),
+        watch=WebhookMetrics(CollectorRegistry()),
         policy_of=lambda _: policy,
         slots=Slots(total=threads, per_host=per_host),
         threads=threads,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
 
 from tests.unit.web.fakes import (
     NOW,
@@ -81,6 +82,7 @@ def make_service(monkeypatch):
             tenants=tenants,
             webhook_policy=policies(webhooks or Policy(), tenants),
             limiter_redis=limiter_redis,
+            registry=CollectorRegistry(),
             retention_s=3_600,
         )
         return Service(app.test_client(), store, blobs, queue, catalogue, keys, outbox)

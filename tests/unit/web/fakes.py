@@ -331,6 +331,8 @@ class FixedCatalogue:
         return Condition(
             at=NOW + 5,
             backlogs=self.backlogs,
+            open_jobs=0,
+            deliveries=0,
             memory_used=0,
             memory_limit=0,
             problems=self.problems,

@@ -55,7 +55,7 @@ def contract(made, service):
 @pytest.fixture
 def filled(service):
     """The service in which the examples are true."""
-    service.keys.add(documented.KEY, tenant="default")
+    service.keys.add(documented.KEY, tenant="default", scopes="submit read admin")
     queue(service)
     service.store.happen(documented.REF, "succeeded")
     service.outbox.add(documented.REF, "succeeded")

