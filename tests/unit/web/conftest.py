@@ -17,12 +17,15 @@ from tests.unit.web.fakes import (
     MemoryStore,
 )
 from web.app import create_app
+from web.service_metrics import ServiceMetrics
 from web.settings import WebSettings
 from worker.jobs.catalogue import ModelEntry
 from worker.jobs.tenants import Tenants
+from worker.jobs.traffic import ModelTraffic
 from worker.webhooks.addresses import Policy
 from worker.webhooks.settings import policies
 
+TRAFFIC = ModelTraffic(seats=1, waiting=2, limit=2, images=16, circuit_open_s=0.0)
 LABELS = ("tabby", "Egyptian cat", "tiger cat", "espresso", "lynx")
 
 
@@ -62,12 +65,23 @@ def make_service(monkeypatch):
     for name in ("DEFAULT_MODEL", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
         monkeypatch.delenv(f"LIMELIGHT_{name}", raising=False)
 
-    def make(models=None, *, tenants=None, limiter_redis=None, webhooks=None, **settings):
+    def make(
+        models=None, *, tenants=None, limiter_redis=None, webhooks=None, counts=(), **settings
+    ):
         store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
         keys, outbox = MemoryKeys(), MemoryOutbox(store)
         tenants = tenants or Tenants()
         catalogue = FixedCatalogue(
             {entry.name: entry for entry in ([model()] if models is None else models)}
+        )
+        registry = CollectorRegistry()
+        registry.register(
+            ServiceMetrics(
+                condition=catalogue.condition,
+                counts=lambda: counts,
+                traffic=lambda _: {"lite0": TRAFFIC},
+                catalogue=catalogue,
+            )
         )
         app = create_app(
             WebSettings(**settings),
@@ -82,7 +96,7 @@ def make_service(monkeypatch):
             tenants=tenants,
             webhook_policy=policies(webhooks or Policy(), tenants),
             limiter_redis=limiter_redis,
-            registry=CollectorRegistry(),
+            registry=registry,
             retention_s=3_600,
         )
         return Service(app.test_client(), store, blobs, queue, catalogue, keys, outbox)
