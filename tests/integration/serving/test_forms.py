@@ -117,6 +117,17 @@ def test_typed_fields_are_read_as_well_as_content(model: ServedModel, serving: S
     np.testing.assert_array_equal(score(model, RGB), np.reshape(values, (5, 3)))
 
 
+def test_an_answer_above_the_four_mebibytes_of_grpc_is_read(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    classes = 300_000
+    serving.versions = {3: image_signature(scores=tensor_info(DataType.DT_FLOAT, -1, classes))}
+    answered = np.arange(5 * classes, dtype=np.float32).reshape(5, classes)
+    serving.answer = lambda _: tensors.from_array(answered)
+    assert answered.nbytes > 4 * 2**20
+    np.testing.assert_array_equal(score(make_model(port), RGB), answered)
+
+
 def test_a_model_of_one_image_a_call_gets_one_image_a_call(
     model: ServedModel, serving: Serving
 ) -> None:

@@ -109,7 +109,8 @@ def test_lime_preset_treats_a_grey_image_as_the_lime_package_does():
     assert_agrees(ours, theirs)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+# The images have 104 and 107 segments: half of them are selected, rounded down.
+@pytest.mark.parametrize("seed", [0, 2])
 def test_visualime_preset_gives_the_numbers_of_the_visualime_package(seed):
     image = mosaic(96, 96, tiles=8, seed=seed)
     predict = classifier(image.shape, seed=seed)

@@ -13,7 +13,7 @@ from worker.explain import options
 from worker.explain.assessment import RULES
 from worker.explain.baselines import BASELINES
 from worker.explain.options import ExplanationOptions
-from worker.explain.presets import PRESETS, resolve
+from worker.explain.presets import PRESETS, picture, resolve
 from worker.explain.proximity import DISTANCES, KERNELS
 from worker.explain.samplers import SAMPLERS
 from worker.explain.scoring import SCALES
@@ -78,6 +78,23 @@ def test_options_of_ones_own_adjust_those_of_a_preset(preset, segmentation):
 def test_naming_another_method_replaces_the_parameters_of_the_preset():
     assert resolve("visualime", {"segmentation": "slic"}).segmentation.n_segments == 50
     assert resolve("lime", {"segmentation": {"method": "grid", "rows": 3}}).segmentation.rows == 3
+
+
+@pytest.mark.parametrize(
+    ("preset", "style", "drawn"),
+    [
+        ("quickshift-ols", "highlight", {"top_k": 4}),
+        (
+            "slic-heatmap",
+            "heatmap",
+            {"positive_only": True, "smoothing": 8.0, "colormap": "jet"},
+        ),
+        ("visualime", "signed", {"coverage": 0.05}),
+    ],
+)
+def test_a_preset_draws_its_main_picture_as_its_practice_does(preset, style, drawn):
+    assert PRESETS[preset].overlays == (style,)
+    assert picture(preset, style) == options.Picture(style=style, **drawn)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
