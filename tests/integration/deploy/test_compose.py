@@ -86,7 +86,7 @@ def test_nobody_runs_as_root(compose: dict[str, Any]) -> None:
 
 
 def test_every_server_is_asked_for_its_health(compose: dict[str, Any]) -> None:
-    for name in set(compose["services"]) - ONCE - {"worker", "webhooks"}:
+    for name in set(compose["services"]) - ONCE:
         assert "healthcheck" in compose["services"][name], name
 
 
