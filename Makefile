@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 faults_options := $(if $(SHORT),--short)
 
-.PHONY: help demo serve test check bench faults fuzz format stubs constraints clean
+.PHONY: help demo serve test check bench faults fuzz format stubs constraints docs sbom clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,6 +49,16 @@ stubs: $(VENV)/.test ## Generate worker/serving/stubs from proto/
 constraints: $(VENV)/.test ## Resolve the dependencies anew and pin them with hashes
 	$(BIN)/python constraints/compile.py
 
+docs: $(VENV)/.docs ## Build the documentation as a site in dist/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "The site is in dist/site/; begin with dist/site/index.html."
+
+sbom: $(VENV)/.test ## Write what the images hold to dist/sbom (CycloneDX)
+	@mkdir -p dist/sbom
+	@for image in web worker; do \
+	    $(BIN)/python -W ignore -m cyclonedx_py requirements constraints/$$image.txt --pyproject pyproject.toml --mc-type application \
+	        --output-reproducible --spec-version 1.6 --of JSON --output-file dist/sbom/$$image.cdx.json || exit 1; \
+	done
+
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo-output .cache dist
 
@@ -60,6 +70,10 @@ $(VENV)/.stack: constraints/stack.txt pyproject.toml constraints/install.sh
 	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) stack
 	@touch $@
 
+$(VENV)/.docs: constraints/docs.txt pyproject.toml constraints/install.sh
+	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) docs
+	@touch $@
+
 $(VENV)/.test: constraints/test.txt pyproject.toml constraints/install.sh
 	@PYTHON=$(PYTHON) constraints/install.sh $(VENV) test
-	@touch $@ $(VENV)/.demo $(VENV)/.stack
+	@touch $@ $(VENV)/.demo $(VENV)/.stack $(VENV)/.docs
