@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import chain
 
 from flask import Blueprint, Response, request
 
@@ -11,6 +12,7 @@ from web.answers import RETRY_AFTER_S, as_json, find_job, json_answer
 from web.auth import needs
 from web.documents import ModelList
 from web.errors import NotFound
+from web.evidence import evidence_of
 from web.job_view import job_path, job_view, model_view, overlays_made
 from web.model_index import ModelIndex
 from web.parsing import read_submission
@@ -92,6 +94,16 @@ def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
         job = find_job(ports.store, job_id)
         return _artifact(ports, job, "segments.png", media_type="image/png")
 
+    @api.get("/v1/explanations/<job_id>/evidence.zip")
+    @needs("read", shared=True)
+    def evidence(job_id: str) -> Response:
+        job = find_job(ports.store, job_id)
+        tag = _tag_of(job, "evidence.zip")
+        answer = _tagged(tag) or _evidence(job, ports)
+        answer.set_etag(tag)
+        answer.headers["Cache-Control"] = _PICTURE_CACHE
+        return answer
+
     @api.get("/v1/explanations/<job_id>/image")
     @needs("read", shared=True)
     def image(job_id: str) -> Response:
@@ -126,12 +138,27 @@ def _not_made(job: Job) -> str:
 
 
 def _artifact(ports: Ports, job: Job, name: str, *, media_type: str) -> Response:
+    tag = _tag_of(job, name)
+    key = artifact_key(job.maker, (job.result or {})["fence"], name)
+    return _blob(ports, key, tag=tag, media_type=media_type)
+
+
+def _tag_of(job: Job, name: str) -> str:
+    """Return the version of something that a job made."""
     if job.result is None:
         raise NotFound(f"This was not made: the job is {job.status}.")
-    key = artifact_key(job.maker, job.result["fence"], name)
     # What a key holds never changes, so the key names the version as well as the bytes would.
-    tag = blake2b(key.encode(), digest_size=16).hexdigest()
-    return _blob(ports, key, tag=tag, media_type=media_type)
+    key = artifact_key(job.maker, job.result["fence"], name)
+    return blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def _evidence(job: Job, ports: Ports) -> Response:
+    parts = evidence_of(job, ports.blobs)
+    # What is missing altogether is found before the answer has begun.
+    answer = Response(chain([next(parts)], parts), content_type="application/zip")
+    name = f"limelight-{job.ref.id}.zip"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def _blob(ports: Ports, key: str, *, tag: str, media_type: str | None) -> Response:

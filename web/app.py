@@ -20,6 +20,12 @@ from web.ports import Blobs, Catalogue, JobStore, Keys, Outbox, Ports, Queue, Re
 from web.sessions import Sessions
 from web.settings import WebSettings
 from web.shares import Shares
+from web.site import blueprint as site
+from web.site.actions import Access
+from web.site.rendering import error_page
+from web.site.routes import Parts
+from web.site.samples import Samples
+from web.site.thumbnails import Thumbnails
 from web.streams import STREAMS, Streams
 from web.submit import Submitter
 from web.tickets import Tickets
@@ -94,7 +100,7 @@ def create_app(
         TRUSTED_HOSTS=list(settings.trusted_hosts),
     )
     metrics.RequestMetrics().attend(app)
-    _guard(app, settings, keys=keys, store=store)
+    access = _guard(app, settings, keys=keys, store=store)
     RateLimits(tenants, limiter_redis).attend(app)
     acceptance = Acceptance(submitter=submitter, reservations=reservations)
     app.register_blueprint(api.blueprint(ports=ports, models=models, acceptance=acceptance))
@@ -108,11 +114,19 @@ def create_app(
     app.register_blueprint(pages.blueprint())
     app.after_request(_secure)
     app.after_request(_finish_reading)
-    errors.register(app)
+    parts = Parts(
+        ports=ports,
+        models=models,
+        settings=settings,
+        samples=Samples(settings.samples_dir),
+        thumbnails=Thumbnails(),
+    )
+    app.register_blueprint(site.blueprint(parts, acceptance=acceptance, access=access))
+    errors.register(app, page=error_page)
     return app
 
 
-def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) -> None:
+def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) -> Access:
     """Let nobody in who may not, and let people sign in and share what they see."""
     given = settings.secret_key
     secret = keys.secret if given is None else given.get_secret_value
@@ -130,6 +144,9 @@ def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) ->
             store=store,
             secure_cookies=settings.cookies_are_secure,
         )
+    )
+    return Access(
+        ring=ring, sessions=sessions, shares=shares, secure_cookies=settings.cookies_are_secure
     )
 
 

@@ -23,6 +23,9 @@ class Guarded:
         The scope that a key must have; None if any will do.
     shared : bool
         Whether a share link of the job in the path is enough.
+    is_page : bool
+        Whether it answers people: errors are told them on a page, and forms carry the CSRF token.
+        It is no part of the API.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Guarded:
         self.is_open = is_open
         self.scope = scope
         self.shared = shared
+        self.is_page = False
         # Flask names the endpoint after the view.
         functools.update_wrapper(self, view)
 
@@ -50,6 +54,12 @@ def needs(scope: Scope, *, shared: bool = False) -> Callable[[View], Guarded]:
         Whether who follows a share link may see this of its job as well.
     """
     return lambda view: Guarded(view, scope=scope, shared=shared)
+
+
+def page(guarded: Guarded) -> Guarded:
+    """Mark a view as one for people. Stands between the route and what the view needs."""
+    guarded.is_page = True
+    return guarded
 
 
 def needs_any_key(view: View) -> Guarded:

@@ -9,8 +9,9 @@ from flask import Flask, current_app, g, request
 from web.auth import Guarded
 from web.errors import Forbidden, Unauthorized
 from web.keyring import KeyRing
+from web.parsing import form_of
 from web.principal import ANONYMOUS, Principal
-from web.sessions import COOKIE, CSRF_HEADER, Session, Sessions
+from web.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
 from web.shares import PARAMETER, Shares
 from worker.jobs.errors import UnknownJob
 
@@ -61,7 +62,7 @@ class Doorkeeper:
             return who
         if not self._anonymous or self._ring.configured():
             raise Unauthorized
-        _refuse_other_sites()
+        refuse_other_sites()
         return ANONYMOUS
 
     def _by_header(self) -> Principal | None:
@@ -88,27 +89,41 @@ class Doorkeeper:
         session = self._sessions.find(request.cookies.get(COOKIE)) if _has_cookies() else None
         if session is None:
             return None
+        g.session = session
         if request.method not in _SAFE:
             check_csrf(session)
-        g.session = session
         return session.principal
 
 
 def check_csrf(session: Session) -> None:
     """Refuse a request that another site may have made the browser send.
 
+    A form without JavaScript can send no header, so the pages' own take the token as a field.
+
     Raises
     ------
     Forbidden
         If it does not carry the session's token, which only our own pages can read.
     """
-    sent = request.headers.get(CSRF_HEADER, "")
+    sent = request.headers.get(CSRF_HEADER)
+    if sent is None:
+        sent = form_of(request)[0].get(CSRF_FIELD, "") if _is_for_a_page() else ""
     if not hmac.compare_digest(sent.encode("utf-8", "replace"), session.csrf_token.encode()):
         raise Forbidden(f"In a session this needs its token in the header {CSRF_HEADER}.")
 
 
-def _refuse_other_sites() -> None:
-    """Keep other sites' pages, open in a browser on this machine, from submitting jobs."""
+def _is_for_a_page() -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return isinstance(view, Guarded) and view.is_page
+
+
+def refuse_other_sites() -> None:
+    """Keep other sites' pages, open in a browser on this machine, from submitting jobs.
+
+    Raises
+    ------
+    Forbidden
+    """
     if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Forbidden("A page of another site may not do this.")
 

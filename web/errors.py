@@ -7,16 +7,17 @@ is not in it is a fault of ours: it is logged with its trace, and the client lea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, request
-from flask.typing import ResponseReturnValue
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from web.documents import Problem
 from web.problems import MEDIA_TYPE, PROBLEMS, problem
 from worker import images
 from worker.jobs import errors as jobs
@@ -222,12 +223,34 @@ _BY_STATUS: dict[int, Rule] = {
 }
 
 
-def register(app: Flask) -> None:
-    """Answer every exception of the app by problem details."""
-    app.register_error_handler(Exception, _answer)
+ErrorPage = Callable[[Problem], Response | None]
 
 
-def _answer(error: Exception) -> ResponseReturnValue:
+def register(app: Flask, *, page: ErrorPage) -> None:
+    """Answer every exception of the app by problem details.
+
+    Parameters
+    ----------
+    app : Flask
+    page : callable
+        Makes a page for people of a problem; None where a program asked.
+    """
+    app.register_error_handler(Exception, lambda error: _shown(_answer(error), page))
+
+
+def _shown(answer: Response, page: ErrorPage) -> Response:
+    """Show a problem as a page where people asked, the status and the headers as they are."""
+    shown = page(json.loads(answer.data)) if answer.content_type == MEDIA_TYPE else None
+    if shown is None:
+        return answer
+    for name, value in answer.headers:
+        if name not in ("Content-Type", "Content-Length"):
+            shown.headers[name] = value
+    shown.status_code = answer.status_code
+    return shown
+
+
+def _answer(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _answer_http(error)
     rule = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
@@ -240,11 +263,11 @@ def _answer(error: Exception) -> ResponseReturnValue:
     return respond(rule, detail=rule.detail or str(error), fields=fields)
 
 
-def _answer_http(error: HTTPException) -> ResponseReturnValue:
+def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None or status < 400:  # noqa: PLR2004
         # A redirect to the path as it is written in the routes, for instance.
-        return error.get_response(request.environ)
+        return cast("Response", error.get_response(request.environ))
     rule = _BY_STATUS.get(status, Rule(slug="invalid-request" if status < 500 else "internal"))  # noqa: PLR2004
     detail = rule.detail or error.name
     if isinstance(error, SecurityError):

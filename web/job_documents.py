@@ -197,6 +197,7 @@ class JobLinks(TypedDict):
     events: NotRequired[Path]
     attributions: NotRequired[Path]
     segments: NotRequired[Path]
+    evidence: NotRequired[Path]
     webhook: NotRequired[Path]
 
 

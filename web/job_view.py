@@ -208,6 +208,7 @@ def _links(job: jobs.Job) -> JobLinks:
     if job.result is not None:
         links["attributions"] = f"{path}/attributions.json"
         links["segments"] = f"{path}/segments.png"
+        links["evidence"] = f"{path}/evidence.zip"
     if job.request.webhook is not None:
         links["webhook"] = webhook_path(job.ref.id)
     return links

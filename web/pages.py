@@ -17,6 +17,7 @@ from web.openapi.document import build
 from web.problems import PROBLEMS, type_uri
 
 _HERE = Path(__file__).resolve().parent
+TEMPLATES = str(_HERE / "templates")
 _JSON, _HTML = "application/json", "text/html"
 # Nothing but what this server serves: no inline script or style, no other site's frame or form.
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -43,7 +44,7 @@ class Contract:
 
 def blueprint() -> Blueprint:
     """Make the routes."""
-    pages = Blueprint("pages", __name__, template_folder=str(_HERE / "templates"))
+    pages = Blueprint("pages", __name__, template_folder=TEMPLATES)
     pages.add_app_template_filter(code, "code")
     contract = Contract()
     _add_contract(pages, contract)

@@ -13,7 +13,7 @@ from typing import IO, Any
 import flask
 import structlog
 from gunicorn.http.errors import ParseException
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
@@ -136,13 +136,26 @@ def _decoded(data: Base64Data, pointer: str) -> bytes:
         ) from error
 
 
-def _from_form(request: flask.Request) -> Submission:
+def form_of(request: flask.Request) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    """Return the fields and the files of a form.
+
+    Raises
+    ------
+    MalformedRequest
+        If the body cannot be read.
+    werkzeug.exceptions.HTTPException
+        If it is too large or ends early.
+    """
     try:
-        fields, files = request.form, request.files
+        return request.form, request.files
     except ValueError as error:
         raise MalformedRequest("The multipart body is broken or ends early.") from error
+
+
+def _from_form(request: flask.Request) -> Submission:
+    fields, files = form_of(request)
     _refuse_misfits(fields.lists(), files.lists())
-    image, segments = (_bytes_of(files.get(name)) for name in FILES)
+    image, segments = (bytes_of(files.get(name)) for name in FILES)
     assert image is not None  # noqa: S101 - _refuse_misfits has seen it.
     document = fields.get(_DOCUMENT) or _text_of(files.get(_DOCUMENT), request)
     others = {name: text for name, text in fields.items() if name != _DOCUMENT}
@@ -188,7 +201,8 @@ def _pointer(name: str | None) -> str:
     return f"/{(name or '')[:80]}"
 
 
-def _bytes_of(file: FileStorage | None) -> bytes | None:
+def bytes_of(file: FileStorage | None) -> bytes | None:
+    """Return what a file holds; None if there is none."""
     if file is None:
         return None
     stream = file.stream
@@ -197,7 +211,7 @@ def _bytes_of(file: FileStorage | None) -> bytes | None:
 
 def _text_of(file: FileStorage | None, request: flask.Request) -> bytes | None:
     """Read the part ``request`` where it was sent as a file, under the limit of fields."""
-    data = _bytes_of(file)
+    data = bytes_of(file)
     limit = request.max_form_memory_size
     if data is not None and limit is not None and len(data) > limit:
         raise RequestEntityTooLarge

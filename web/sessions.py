@@ -13,6 +13,7 @@ from web.tickets import Tickets
 
 COOKIE = "limelight_session"
 CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf_token"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

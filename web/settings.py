@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import DirectoryPath, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.environment import EnvironmentSettings
@@ -65,6 +65,9 @@ class WebSettings(EnvironmentSettings):
     )
     queue_limit_s: int = Field(
         86_400, ge=1, description="A job that has not started within this time expires."
+    )
+    samples_dir: DirectoryPath | None = Field(
+        None, description="A folder of photographs that the page offers to try the service with."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     catalogue_ttl_s: float = Field(

@@ -31,6 +31,7 @@ from deploy.demo.stack import Stack, running_stack
 SERVE_PORT = 8000
 EXPLAIN_TIMEOUT_S = 300.0
 WATCH_S = 1.0
+SHOWN_CLASSES = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +88,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _serve(stack: Stack, console: Console) -> None:
     picture = photographs()[0].file
     command = f"curl -F image=@{shlex.quote(str(picture))} {stack.address}/v1/explanations"
-    console.print(f"Limelight runs at {stack.address} until Ctrl-C. Try:\n")
+    console.print("Explaining two photographs, so that there is something to see ...")
+    with Service(stack.address) as service:
+        _explain(service, photographs(), stack, console, classes=SHOWN_CLASSES)
+    console.print(f"Limelight runs at {stack.address} until Ctrl-C: open it in a browser, or try\n")
     # One line whatever the width of the terminal, so that it can be copied.
     console.print(f"  {command}\n", soft_wrap=True)
     console.print("API keys and webhook secrets are made beside it, after:\n")
@@ -110,7 +114,11 @@ def _demonstrate(stack: Stack, out: Path, console: Console) -> None:
         stack.check()
         raise
     console.print(_table(done))
-    console.print(f"The pictures are in {out}/.", soft_wrap=True)
+    console.print(
+        f"The pictures are in {out}/: look at {out / done[0].photograph.name} first. "
+        "For the web page run: make serve",
+        soft_wrap=True,
+    )
 
 
 def _make_folder(out: Path) -> None:
@@ -121,7 +129,12 @@ def _make_folder(out: Path) -> None:
 
 
 def _explain(
-    service: Service, pictures: Sequence[Photograph], stack: Stack, console: Console
+    service: Service,
+    pictures: Sequence[Photograph],
+    stack: Stack,
+    console: Console,
+    *,
+    classes: int = 1,
 ) -> list[Finished]:
     progress = Progress(
         TextColumn("{task.description:>8}"),
@@ -150,6 +163,7 @@ def _explain(
         return explain_all(
             service,
             pictures,
+            classes=classes,
             on_progress=show,
             check=stack.check,
             timeout_s=EXPLAIN_TIMEOUT_S,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 STYLES = ("boundaries", "highlight", "signed", "heatmap", "sheet")
+_SAMPLES = {"cat": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg"}
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "expired"})
 REQUEST_TIMEOUT_S = 30.0
 POLL_S = 0.15
@@ -38,6 +40,14 @@ def photographs() -> tuple[Photograph, ...]:
         Photograph("cat", folder / "chelsea.png"),
         Photograph("coffee", folder / "coffee.png"),
     )
+
+
+def fill_samples(folder: Path) -> None:
+    """Copy the photographs that the page offers; all of them ship inside scikit-image."""
+    source = Path(str(resources.files("skimage.data")))
+    folder.mkdir()
+    for name, file in _SAMPLES.items():
+        shutil.copyfile(source / file, folder / f"{name}{Path(file).suffix}")
 
 
 class Service:
@@ -84,13 +94,19 @@ class Service:
             return None
         return answer if answer.is_success else None
 
-    def submit(self, picture: Path, styles: Sequence[str]) -> dict[str, Any]:
+    def submit(self, picture: Photograph, styles: Sequence[str], *, classes: int) -> dict[str, Any]:
         """Post a picture; the job as accepted."""
+        asked = {
+            "classes": {"top": classes},
+            # These can be told apart with any colour vision.
+            "overlays": [{"style": style, "colours": "blue-orange"} for style in styles],
+            "metadata": {"filename": f"{picture.name}{picture.file.suffix}"},
+        }
         answer = self._request(
             "POST",
             "/v1/explanations",
-            files={"image": (picture.name, picture.read_bytes())},
-            data={"overlays": ",".join(styles)},
+            files={"image": (picture.file.name, picture.file.read_bytes())},
+            data={"request": json.dumps(asked)},
         )
         job: dict[str, Any] = answer.json()
         return job
@@ -138,6 +154,7 @@ def explain_all(
     service: Service,
     pictures: Sequence[Photograph],
     *,
+    classes: int = 1,
     on_progress: Callable[[Photograph, Mapping[str, Any]], None],
     check: Callable[[], None],
     timeout_s: float,
@@ -148,6 +165,8 @@ def explain_all(
     ----------
     service : Service
     pictures : sequence of Photograph
+    classes : int
+        How many of the top classes to explain.
     on_progress : callable
         Gets the job each time it was polled.
     check : callable
@@ -161,7 +180,7 @@ def explain_all(
         If a job does not succeed, or not in time.
     """
     waiting = {
-        picture: f"/v1/explanations/{service.submit(picture.file, STYLES)['id']}"
+        picture: f"/v1/explanations/{service.submit(picture, STYLES, classes=classes)['id']}"
         for picture in pictures
     }
     finished: dict[Photograph, Finished] = {}

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.demo.build_models import DEFAULT_DIRECTORY, MODEL_NAME
-from deploy.demo.client import Service
+from deploy.demo.client import Service, fill_samples
 from deploy.demo.processes import Guard, Processes, StackError
 from deploy.demo.redis_server import (
     LOOPBACK,
@@ -137,12 +137,14 @@ def _start_all(
         say("Trying the models with their servers ...")
         _check(profiles, processes)
         say("Starting the worker and the web process ...")
+    fill_samples(samples := directory / "samples")
     models = list(tomllib.loads(profiles.read_text())["models"])
     environment = _environment(
         {
             "LIMELIGHT_REDIS_URL": redis.url,
             "LIMELIGHT_MODELS_FILE": str(profiles),
             "LIMELIGHT_DEFAULT_MODEL": models[0],
+            "LIMELIGHT_SAMPLES_DIR": str(samples),
             "LIMELIGHT_BIND": f"{LOOPBACK}:{web_port}",
             # Here the receiver of webhooks is a program on this machine too.
             "LIMELIGHT_WEBHOOK_ALLOW_HTTP": "true",

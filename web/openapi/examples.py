@@ -135,6 +135,7 @@ FINISHED: Mapping[str, Any] = {
         "image": f"{_PATH}/image",
         "attributions": f"{_PATH}/attributions.json",
         "segments": f"{_PATH}/segments.png",
+        "evidence": f"{_PATH}/evidence.zip",
         "webhook": f"{_PATH}/webhook",
     },
 }

@@ -185,6 +185,18 @@ JOB_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 304: _UNCHANGED,
             },
         ),
+        "api.evidence": Operation(
+            id="getEvidence",
+            tag=_PICTURES,
+            summary="Get all of it as one file",
+            description="A zip file of the job, its upload, the figures, the label map, the "
+            f"pictures, and the SHA-256 of each. {_NOT_MADE}",
+            headers=("If-None-Match",),
+            answers={
+                200: Answer(description="The file.", media=("application/zip",), headers=("ETag",)),
+                304: _UNCHANGED,
+            },
+        ),
         "api.image": Operation(
             id="getImage",
             tag=_PICTURES,

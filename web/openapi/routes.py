@@ -63,14 +63,20 @@ class Route(NamedTuple):
 
 
 def routes_of(app: Flask) -> list[Route]:
-    """Return the routes in the order of their paths.
+    """Return the routes in the order of their paths, those of pages for people left out.
 
     Raises
     ------
     Undocumented
     """
-    found = [route for rule in app.url_map.iter_rules() for route in _routes(app, rule)]
+    rules = (rule for rule in app.url_map.iter_rules() if not _is_page(app, rule))
+    found = [route for rule in rules for route in _routes(app, rule)]
     return sorted(found, key=lambda route: (route.path, route.method))
+
+
+def _is_page(app: Flask, rule: Rule) -> bool:
+    view = app.view_functions[rule.endpoint]
+    return isinstance(view, Guarded) and view.is_page
 
 
 def _routes(app: Flask, rule: Rule) -> Iterator[Route]:

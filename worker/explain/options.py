@@ -40,19 +40,31 @@ class Slic(Options):
     """Clusters in colour and position (scikit-image ``slic``)."""
 
     method: Literal["slic"]
-    n_segments: int = Field(50, ge=2, le=MAX_SEGMENTS)
-    compactness: PositiveFloat = 10.0
-    sigma: Sigma = 0.0
-    slic_zero: bool = False
+    n_segments: int = Field(
+        50, ge=2, le=MAX_SEGMENTS, description="About how many segments to cut the image into."
+    )
+    compactness: PositiveFloat = Field(
+        10.0, description="Higher: square segments; lower: segments that follow colours."
+    )
+    sigma: Sigma = Field(0.0, description="Smooths the image beforehand, in pixels.")
+    slic_zero: bool = Field(
+        False, description="Fit the compactness to each segment instead of using one for all."
+    )
 
 
 class Quickshift(Options):
     """Mode seeking in colour and position (scikit-image ``quickshift``)."""
 
     method: Literal["quickshift"]
-    kernel_size: float = Field(4, ge=1, le=10, allow_inf_nan=False)
-    max_dist: PositiveFloat = 200
-    ratio: float = Field(0.2, ge=0, le=1, allow_inf_nan=False)
+    kernel_size: float = Field(
+        4, ge=1, le=10, allow_inf_nan=False, description="Higher: fewer, larger segments."
+    )
+    max_dist: PositiveFloat = Field(
+        200, description="How far apart colours may be in one segment; higher: fewer segments."
+    )
+    ratio: float = Field(
+        0.2, ge=0, le=1, allow_inf_nan=False, description="Weight of colour against nearness."
+    )
     signed_scale: bool = Field(
         False, description="Segment the image scaled to [-1, 1] rather than the uint8 image."
     )
@@ -62,25 +74,31 @@ class Felzenszwalb(Options):
     """Graph-based merging (scikit-image ``felzenszwalb``)."""
 
     method: Literal["felzenszwalb"]
-    scale: PositiveFloat = 100.0
-    sigma: Sigma = 0.8
-    min_size: int = Field(100, ge=1, le=1_000_000)
+    scale: PositiveFloat = Field(100.0, description="Higher: larger segments.")
+    sigma: Sigma = Field(0.8, description="Smooths the image beforehand, in pixels.")
+    min_size: int = Field(
+        100, ge=1, le=1_000_000, description="Pixels of the smallest segment; smaller are merged."
+    )
 
 
 class Watershed(Options):
     """Compact watershed of the gradient from a regular grid of markers."""
 
     method: Literal["watershed"]
-    n_segments: int = Field(50, ge=2, le=MAX_SEGMENTS)
-    compactness: float = Field(0.001, ge=0, le=1e6, allow_inf_nan=False)
+    n_segments: int = Field(
+        50, ge=2, le=MAX_SEGMENTS, description="About how many segments to cut the image into."
+    )
+    compactness: float = Field(
+        0.001, ge=0, le=1e6, allow_inf_nan=False, description="Higher: more regular segments."
+    )
 
 
 class Grid(Options):
     """Equal rectangles."""
 
     method: Literal["grid"]
-    rows: int = Field(7, ge=1, le=64)
-    columns: int = Field(7, ge=1, le=64)
+    rows: int = Field(7, ge=1, le=64, description="Rectangles from top to bottom.")
+    columns: int = Field(7, ge=1, le=64, description="Rectangles from left to right.")
 
 
 class Custom(Options):
@@ -135,7 +153,7 @@ class Blur(Options):
     """Hidden segments show the blurred image."""
 
     method: Literal["blur"]
-    sigma: PositiveFloat = Field(10.0, le=100)
+    sigma: PositiveFloat = Field(10.0, le=100, description="How strongly to blur, in pixels.")
 
 
 Baseline = Annotated[
@@ -152,7 +170,9 @@ class Ridge(Options):
     """Weighted ridge regression with intercept; the weights are not normalised."""
 
     method: Literal["ridge"]
-    alpha: float = Field(1.0, ge=0, le=1e6, allow_inf_nan=False)
+    alpha: float = Field(
+        1.0, ge=0, le=1e6, allow_inf_nan=False, description="Higher: attributions nearer to zero."
+    )
 
 
 class NormalisedRidge(Options):
@@ -171,7 +191,7 @@ class Lasso(Options):
     """Weighted lasso: few segments get an attribution, the others zero."""
 
     method: Literal["lasso"]
-    alpha: PositiveFloat = 0.001
+    alpha: PositiveFloat = Field(0.001, description="Higher: fewer segments are left.")
 
 
 class BayesianRidge(Options):
@@ -204,22 +224,54 @@ Style = Literal["boundaries", "highlight", "signed", "heatmap", "sheet"]
 class ExplanationOptions(Options):
     """Every effective option of one explanation, defaults filled in."""
 
-    segmentation: Segmentation = Field(default_factory=lambda: Slic(method="slic"))
-    sampler: Sampler = "orthogonal"
-    samples: int = Field(1000, ge=2, le=MAX_SAMPLES, description="Limit of perturbed images.")
-    keep_probability: Share = KEEP_HALF
+    segmentation: Segmentation = Field(
+        default_factory=lambda: Slic(method="slic"),
+        description="How the image is cut into the regions that get an attribution.",
+    )
+    sampler: Sampler = Field(
+        "orthogonal",
+        description="Which segments each perturbed image shows. orthogonal: balanced blocks, which "
+        "need the fewest images; bernoulli: each by a coin; antithetic: the same, each image with "
+        "its opposite; random-rate: a share that differs from image to image; lime: as the lime "
+        "package draws them.",
+    )
+    samples: int = Field(
+        1000,
+        ge=2,
+        le=MAX_SAMPLES,
+        description="The most perturbed images to score. More give smaller errors and take longer.",
+    )
+    keep_probability: Share = Field(
+        KEEP_HALF,
+        description="How likely a segment is shown, for the samplers bernoulli and antithetic.",
+    )
     stopping: Stopping = Field(
         "settled",
         description="When sampling ends before its limit: settled, once each of the top five "
         "segments is rightly there at 95%, of every class; certified, once all five are at 95% "
         "together, however often one looked; fixed, never.",
     )
-    baseline: Baseline = Field(default_factory=lambda: SegmentMean(method="segment-mean"))
-    distance: Distance = "cosine"
-    kernel: Kernel = "sqrt-exponential"
-    kernel_width: PositiveFloat = 0.25
-    surrogate: Surrogate = Field(default_factory=lambda: Ridge(method="ridge"))
-    feature_selection: FeatureSelection = "none"
+    baseline: Baseline = Field(
+        default_factory=lambda: SegmentMean(method="segment-mean"),
+        description="What a hidden segment shows instead. It should not look like any class.",
+    )
+    distance: Distance = Field(
+        "cosine",
+        description="How far a perturbed image is from the whole one. uniform: all count the same.",
+    )
+    kernel: Kernel = Field(
+        "sqrt-exponential", description="How the weight of a perturbed image falls with distance."
+    )
+    kernel_width: PositiveFloat = Field(
+        0.25, description="Smaller: only images with little hidden count."
+    )
+    surrogate: Surrogate = Field(
+        default_factory=lambda: Ridge(method="ridge"),
+        description="The linear model whose coefficients are the attributions.",
+    )
+    feature_selection: FeatureSelection = Field(
+        "none", description="Leave segments out before the fit, as two packages do."
+    )
     num_features: int | None = Field(
         None,
         ge=1,
@@ -227,13 +279,18 @@ class ExplanationOptions(Options):
         description="Segments that a feature selection keeps; null: all of them for lime-auto, "
         "half of them for visualime.",
     )
-    score_scale: ScoreScale = "probability"
+    score_scale: ScoreScale = Field(
+        "probability",
+        description="Explain the score itself, or its log-odds (logit), which add up better.",
+    )
     insertion_deletion: bool = Field(
         False,
         description="Also measure insertion and deletion AUC. Costs twice as many images as there "
         "are segments for each class, and three times as many for the random order.",
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1)
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="The same seed gives the same answer, byte for byte."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> ExplanationOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support import pictures
 from worker.jobs.job import JobRef, artifact_key
 
 RESULT = {
@@ -50,7 +51,7 @@ RESULT = {
     "fence": 3,
 }
 ARTIFACTS = {
-    "overlays/1/signed.png": b"\x89PNG signed",
+    "overlays/1/signed.png": pictures.png(),
     "overlays/1/heatmap.webp": b"RIFF heatmap",
     "attributions.json": b'{"width": 48}',
     "segments.png": b"\x89PNG segments",

@@ -15,6 +15,7 @@ URL = "/v1/explanations"
 OPEN = {
     "/v2/health/live", "/v2/health/ready", "/session",
     "/problems/<slug>", "/docs", "/openapi.json", "/assets/<asset>",
+    "/sign-in", "/sign-out",
 }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def test_links_are_only_to_what_exists(service, job_id):
     }
     succeed(service, job_id)
     links = poll(service, job_id).get_json()["links"]
-    assert set(links) == {"self", "image", "attributions", "segments"}
+    assert set(links) == {"self", "image", "attributions", "segments", "evidence"}
     for link in links.values():
         assert service.client.get(link).status_code == 200
 

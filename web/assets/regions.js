@@ -1,0 +1,103 @@
+// Regions of a label map: which lies where, where their edges run, and which is next to which.
+
+import { UNSEEN } from "./labelmap.js";
+
+export class Regions {
+  constructor({ labels, width, height }) {
+    this.labels = labels;
+    this.width = width;
+    this.height = height;
+    this.centres = centresOf(labels, width);
+    this.edges = edgesOf(labels, width, height);
+    this.paths = new Map();
+  }
+
+  /** The region at a place given in shares of the width and the height, or null. */
+  at(x, y) {
+    const column = Math.min(this.width - 1, Math.max(0, Math.floor(x * this.width)));
+    const row = Math.min(this.height - 1, Math.max(0, Math.floor(y * this.height)));
+    const label = this.labels[row * this.width + column];
+    return label === UNSEEN ? null : label;
+  }
+
+  /** The outline of a region, in pixels of the map. */
+  outline(label) {
+    let path = this.paths.get(label);
+    if (!path) {
+      path = new Path2D();
+      const edges = this.edges.get(label) ?? [];
+      for (let at = 0; at < edges.length; at += 4) {
+        path.moveTo(edges[at], edges[at + 1]);
+        path.lineTo(edges[at + 2], edges[at + 3]);
+      }
+      this.paths.set(label, path);
+    }
+    return path;
+  }
+
+  /** The nearest region whose centre lies in a direction, or the same if there is none. */
+  beside(label, [dx, dy]) {
+    const from = this.centres.get(label);
+    let best = label;
+    let least = Infinity;
+    for (const [other, to] of this.centres) {
+      const along = (to.x - from.x) * dx + (to.y - from.y) * dy;
+      const across = Math.abs((to.x - from.x) * dy) + Math.abs((to.y - from.y) * dx);
+      const far = along + 2 * across;
+      if (other !== label && along > 0 && across <= 2 * along && far < least) {
+        [best, least] = [other, far];
+      }
+    }
+    return best;
+  }
+}
+
+function centresOf(labels, width) {
+  const sums = new Map();
+  for (let at = 0; at < labels.length; at += 1) {
+    const label = labels[at];
+    if (label === UNSEEN) continue;
+    let sum = sums.get(label);
+    if (!sum) sums.set(label, (sum = { x: 0, y: 0, count: 0 }));
+    sum.x += at % width;
+    sum.y += (at / width) | 0;
+    sum.count += 1;
+  }
+  for (const sum of sums.values()) {
+    sum.x /= sum.count;
+    sum.y /= sum.count;
+  }
+  return sums;
+}
+
+/** By label, x0 y0 x1 y1 of each straight piece of its edge. */
+function edgesOf(labels, width, height) {
+  const edges = new Map();
+  const add = (label, ...piece) => {
+    if (label === UNSEEN) return;
+    const known = edges.get(label);
+    if (known) known.push(...piece);
+    else edges.set(label, piece);
+  };
+  const label = (x, y) =>
+    x < 0 || y < 0 || x >= width || y >= height ? UNSEEN : labels[y * width + x];
+  walk(height, width, (y, x) => [label(x, y - 1), label(x, y)], (one, y, from, to) => add(one, from, y, to, y));
+  walk(width, height, (x, y) => [label(x - 1, y), label(x, y)], (one, x, from, to) => add(one, x, from, x, to));
+  return edges;
+}
+
+/** Walk along all lines between pixels in one direction, and tell where two labels meet. */
+function walk(lines, length, pairAt, tell) {
+  for (let line = 0; line <= lines; line += 1) {
+    let [before, after, from] = [UNSEEN, UNSEEN, 0];
+    for (let at = 0; at <= length; at += 1) {
+      const [a, b] = at < length ? pairAt(line, at) : [UNSEEN, UNSEEN];
+      if (a === before && b === after) continue;
+      if (before !== after) {
+        tell(before, line, from, at);
+        tell(after, line, from, at);
+      }
+      [before, after, from] = [a, b, at];
+    }
+  }
+}

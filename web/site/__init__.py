@@ -1,0 +1,1 @@
+"""The web page at ``/``: pages for people, over the same parts as the API."""

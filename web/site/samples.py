@@ -1,0 +1,61 @@
+"""Photographs that the operator offers to try the service with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from web.errors import NotFound
+
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_MOST = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """A photograph: its name in addresses, what people call it, and where it is."""
+
+    name: str
+    title: str
+    file: Path
+
+
+class Samples:
+    """The photographs of a folder, found once. Their bytes are read when they are asked for.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None offers nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        files = [] if folder is None else sorted(folder.iterdir())
+        found = [file for file in files if file.suffix.lower() in _SUFFIXES and file.is_file()]
+        self._by_name: Mapping[str, Sample] = {
+            file.stem: Sample(name=file.stem, title=_title(file.stem), file=file)
+            for file in found[:_MOST]
+        }
+
+    def all(self) -> tuple[Sample, ...]:
+        """Return them in the order of their names."""
+        return tuple(self._by_name.values())
+
+    def named(self, name: str) -> Sample:
+        """Return one.
+
+        Raises
+        ------
+        NotFound
+            If there is none of this name.
+        """
+        if name not in self._by_name:
+            known = ", ".join(self._by_name) or "none"
+            raise NotFound(f"There is no such photograph. Those that exist: {known}.")
+        return self._by_name[name]
+
+
+def _title(stem: str) -> str:
+    words = stem.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
