@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ) as stack,
         ):
             if asked.serve:
+                if asked.models is None:
+                    _show_examples(stack, console)
                 _serve(stack, console)
             else:
                 _demonstrate(stack, asked.out, console)
@@ -85,12 +87,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _serve(stack: Stack, console: Console) -> None:
-    picture = photographs()[0].file
-    command = f"curl -F image=@{shlex.quote(str(picture))} {stack.address}/v1/explanations"
+def _show_examples(stack: Stack, console: Console) -> None:
+    """Explain the demo's photographs, so that whoever opens the page finds something there."""
     console.print("Explaining two photographs, so that there is something to see ...")
     with Service(stack.address) as service:
         _explain(service, photographs(), stack, console, classes=SHOWN_CLASSES)
+
+
+def _serve(stack: Stack, console: Console) -> None:
+    picture = photographs()[0].file
+    command = f"curl -F image=@{shlex.quote(str(picture))} {stack.address}/v1/explanations"
     console.print(f"Limelight runs at {stack.address} until Ctrl-C: open it in a browser, or try\n")
     # One line whatever the width of the terminal, so that it can be copied.
     console.print(f"  {command}\n", soft_wrap=True)

@@ -21,6 +21,7 @@ from web.shares import PARAMETER, Shares
 from web.site.page_form import read_page_form
 from web.site.rendering import local_path, sign_in_page, wants_json
 from web.site.routes import Parts, show_job
+from web.tracing import request_trace
 from worker.jobs.errors import ErasedJob, UnknownJob
 from worker.jobs.job import upload_key
 
@@ -60,7 +61,12 @@ def _add_submission(site: Blueprint, parts: Parts, acceptance: Acceptance) -> No
         submission = read_page_form(
             request, samples=parts.samples, image_of=lambda job_id: _image_of(parts.ports, job_id)
         )
-        accepted = acceptance.accept(submission, tenant=principal().tenant, key=None)
+        accepted = acceptance.accept(
+            submission,
+            tenant=principal().tenant,
+            key=None,
+            traceparent=str(request_trace()),
+        )
         path = page_path(accepted.job_id)
         return json_answer({"page": path}, status=201) if wants_json() else _go(path)
 

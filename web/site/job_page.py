@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,7 @@ class ClassView:
     name: str
     score: str
     statements: tuple[Statement, ...]
+    warnings: tuple[str, ...]
     chart: Chart
     is_logit: bool
     picture: str | None
@@ -141,7 +142,7 @@ def job_page(job: Job, *, now: float) -> JobPage:
         facts=tuple(_facts(job, shown)),
         classes=tuple(_class(one, shown) for one in explained),
         predictions=tuple(_predictions(shown)),
-        warnings=tuple(shown["warnings"]),
+        warnings=tuple(one for one in shown["warnings"] if not _of_a_class(one, explained)),
         error=shown["error"],
         options=tuple(_options(job, shown["options"])),
         metadata=tuple(item for item in shown["metadata"].items() if item[0] != FILENAME),
@@ -150,6 +151,8 @@ def job_page(job: Job, *, now: float) -> JobPage:
 
 def _class(one: Mapping[str, Any], shown: Mapping[str, Any]) -> ClassView:
     hidden = (shown["hidden_score"] or {}).get(str(one["class_index"]))
+    about = _prefix(one)
+    warnings = [told.removeprefix(about) for told in shown["warnings"] if told.startswith(about)]
     pictures: Mapping[str, str] = one["overlays"]
     plain = [path for style, path in pictures.items() if style != "sheet"]
     return ClassView(
@@ -157,6 +160,7 @@ def _class(one: Mapping[str, Any], shown: Mapping[str, Any]) -> ClassView:
         name=class_name(one),
         score=number(one["score"]),
         statements=tuple(statements(one, hidden_score=hidden)),
+        warnings=tuple(told[:1].upper() + told[1:] for told in warnings),
         chart=chart(one["top_segments"]),
         is_logit=one["score_scale"] == "logit",
         picture=pictures.get("signed") or next(iter(plain), None),
@@ -165,6 +169,15 @@ def _class(one: Mapping[str, Any], shown: Mapping[str, Any]) -> ClassView:
             for style, path in pictures.items()
         ),
     )
+
+
+def _prefix(one: Mapping[str, Any]) -> str:
+    """Return how a worker begins a warning about one class."""
+    return f"Class {one['class_index']}: "
+
+
+def _of_a_class(warning: str, explained: Iterable[Mapping[str, Any]]) -> bool:
+    return any(warning.startswith(_prefix(one)) for one in explained)
 
 
 def _predictions(shown: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -100,8 +100,7 @@ def _fidelity(fidelity: Mapping[str, float | None]) -> Statement:
     return Statement(
         level="poor",
         title="Follows the model only loosely",
-        text=f"{share} Regions act together rather than add up: take this as a hint. More regions, "
-        "or the log-odds scale, may say more.",
+        text=f"{share} Regions act together rather than add up: take this as a hint.",
     )
 
 
@@ -121,7 +120,7 @@ def _settled(settled: bool | None) -> Statement:
     return Statement(
         level="poor",
         title="The top five regions are not settled",
-        text="Other samples could put other regions there. Ask for more samples or fewer regions.",
+        text="Other samples could put other regions there.",
     )
 
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import chromium
 
 expect.set_options(timeout=15_000)
-QUICK = {"samples": 64, "stop_when_settled": False}
+QUICK = {"samples": 64, "stopping": "fixed"}
 JOB_TIMEOUT_S = 90.0
 
 

@@ -62,7 +62,7 @@ def test_pointing_at_a_region_points_at_it_on_both_sides_and_in_the_difference(
 def test_other_regions_are_compared_by_pixel_and_it_is_said_why(page: Page, api: Any) -> None:
     grid = api.explain(
         CAT.read_bytes(),
-        options={"samples": 64, "stop_when_settled": False, "segmentation": {"method": "grid"}},
+        options={"samples": 64, "stopping": "fixed", "segmentation": {"method": "grid"}},
     )
     slic = api.explain(CAT.read_bytes())
     compare(page, side(grid), side(slic))

@@ -73,7 +73,7 @@ def test_axe_finds_nothing_serious_while_a_job_runs_nor_once_it_is_canceled(page
     page.goto("/")
     page.locator("label.sample").first.click()
     page.evaluate(UNFOLD)
-    page.get_by_label("Stop when settled").select_option("no")
+    page.get_by_label("Stop early").select_option("fixed")
     page.get_by_label("Most samples").fill("10000")
     page.get_by_role("button", name="Explain this image").click()
     expect(page.locator("#bar")).to_be_visible()

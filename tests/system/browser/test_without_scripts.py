@@ -55,7 +55,7 @@ def test_an_upload_over_the_limit_is_told_on_a_page(plain: Page, tmp_path: Path)
 
 
 def test_an_old_link_says_that_the_job_is_past_its_retention(plain: Page, api: Any) -> None:
-    job = api.explain(CAT.read_bytes(), options={"samples": 8, "stop_when_settled": False})
+    job = api.explain(CAT.read_bytes(), options={"samples": 8, "stopping": "fixed"})
     api.erase(job["id"])
     answer = plain.goto(f"/explanations/{job['id']}")
     assert answer is not None
