@@ -58,9 +58,9 @@ ARTIFACTS = {
 }
 
 
-def succeed(service, job_id: str) -> None:
+def succeed(service, job_id: str, *, tenant: str = "default") -> None:
     """End a job as a worker would: its pictures stored under the fence, its record terminal."""
-    ref = JobRef("default", job_id)
+    ref = JobRef(tenant, job_id)
     for name, data in ARTIFACTS.items():
         service.blobs.put(artifact_key(ref, RESULT["fence"], name), data)
     service.store.change(ref, status="succeeded", result=RESULT, fence=3, finished_at=1_760_000_009)
