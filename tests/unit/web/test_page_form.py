@@ -41,7 +41,7 @@ def service(make_service, tmp_path):
 
 def send(service, *, image=None, headers=BROWSER, **fields):
     nothing = (io.BytesIO(b""), "")
-    files = {"image": nothing if image is None else (io.BytesIO(image), "C:\\scans\\cat.png")}
+    files = {"image": nothing if image is None else (io.BytesIO(image), "cat.png")}
     data = {**UNTOUCHED, **files, "segments": nothing, **fields}
     return service.client.post(URL, data=data, content_type="multipart/form-data", headers=headers)
 
