@@ -43,8 +43,8 @@ class _Part:
 class Predictor:
     """Scores images by one version of one model.
 
-    A batch is serialised when it is taken, so that its array may be used again for the next one.
-    The next batch is taken and serialised while others are in flight.
+    A batch is serialised, in one call or several, before the next one is taken, so that its array
+    may be used again for that. Both happen while other calls are in flight.
     """
 
     def __init__(
@@ -120,16 +120,17 @@ class Predictor:
                 part.call.future.cancel()
 
     def _tensors(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[TensorProto, bool]]:
-        """Serialise each batch as it is taken, and cut off it what goes into the next call.
+        """Serialise of each batch what goes into the next call, as large as the pace then allows.
 
-        Tells with each call whether it ends a batch. Each is as large as the pace allows by then.
+        Tells with each call whether it ends a batch. The next batch is taken only after that, so
+        the array of this one is still as it was. Cutting the calls off one tensor instead would
+        copy all of it for each: protobuf gives its bytes away as a copy.
         """
         for batch in batches:
-            tensor = self._encode(batch)
-            total, start = tensors.rows_of(tensor), 0
+            total, start = len(batch), 0
             while start < total:
                 end = start + self._next_rows(total - start)
-                yield tensors.part(tensor, start, end), end == total
+                yield self._encode(batch[start:end]), end == total
                 start = end
 
     def _next_rows(self, left: int) -> int:
