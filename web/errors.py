@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote
 
+import redis
 import structlog
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
@@ -192,6 +193,12 @@ TABLE: dict[type[Exception], Rule] = {
     jobs.QueueUnavailable: Rule(
         slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S
     ),
+    # The rate limiter counts in memory while Redis is away, but of several requests that find it
+    # gone at the same moment all but one get its error.
+    redis.ConnectionError: Rule(
+        slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S
+    ),
+    redis.TimeoutError: Rule(slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S),
     jobs.JobTooLarge: Rule(
         slug="payload-too-large", detail="The image is larger than what one job may keep."
     ),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 import redis
 
@@ -95,6 +100,31 @@ def unreachable_redis():
         connect_check_health = connect
 
     return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=Away))
+
+
+def test_requests_that_find_redis_gone_at_the_same_moment_are_refused_at_worst(make_service):
+    both = threading.Barrier(2)
+
+    class Vanishes(redis.Connection):
+        def connect(self):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(timeout=5)
+            both.abort()
+            raise redis.ConnectionError("away")
+
+        connect_check_health = connect
+
+    away = redis.Redis(connection_pool=redis.ConnectionPool(connection_class=Vanishes))
+    service = make_service(limiter_redis=away)
+    service.keys.add("ll_acme")
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: _submit_by_another_client(service), range(2)))
+    assert sorted(answer.status_code for answer in answers) in ([202, 202], [202, 503])
+
+
+def _submit_by_another_client(service):
+    # A client of the test is not for two threads.
+    return submit(replace(service, client=service.client.application.test_client()))
 
 
 def test_a_full_queue_is_the_tenants_own_and_leaves_nothing_behind(make_limited):
