@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from tests.bench.figure import Figure
-from tests.faults import kills, outages
+from tests.faults import handovers, kills, model_faults, outages, overload, storage
 
 Run = Callable[[], Iterator[Figure]]
 
@@ -26,27 +27,44 @@ class Experiment:
     short: Run
 
 
+def _rounds(run: Callable[..., Iterator[Figure]]) -> Experiment:
+    return Experiment(partial(run, rounds=5), partial(run, rounds=1))
+
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     "freeze_kill": Experiment(
         partial(kills.freeze_kill, kills=20, jobs=500),
-        partial(kills.freeze_kill, kills=3, jobs=60),
+        partial(kills.freeze_kill, kills=2, jobs=20),
     ),
     "kill_loop": Experiment(
-        partial(kills.kill_loop, kills=50, jobs=1500),
-        partial(kills.kill_loop, kills=6, jobs=100),
+        partial(kills.kill_loop, kills=50, jobs=1000),
+        partial(kills.kill_loop, kills=4, jobs=40),
     ),
-    "stale_worker": Experiment(
-        partial(kills.stale_worker, rounds=5), partial(kills.stale_worker, rounds=1)
+    "poison": Experiment(partial(kills.poison, others=20), partial(kills.poison, others=4)),
+    "stale_worker": _rounds(handovers.stale_worker),
+    "crash_delay": _rounds(handovers.crash_delay),
+    "drain": _rounds(handovers.drain),
+    "cancel": _rounds(handovers.cancel),
+    "duplicates": Experiment(
+        partial(handovers.duplicates, jobs=100), partial(handovers.duplicates, jobs=15)
     ),
-    "crash_delay": Experiment(
-        partial(kills.crash_delay, rounds=5), partial(kills.crash_delay, rounds=1)
-    ),
-    "drain": Experiment(partial(kills.drain, rounds=5), partial(kills.drain, rounds=1)),
-    "cancel": Experiment(partial(kills.cancel, rounds=5), partial(kills.cancel, rounds=1)),
     "redis_restart": Experiment(
-        partial(outages.redis_restart, kills=5, jobs=500),
-        partial(outages.redis_restart, kills=2, jobs=60),
+        partial(outages.redis_restart, kills=5, jobs=100),
+        partial(outages.redis_restart, kills=2, jobs=30),
     ),
+    "half_open": _rounds(outages.half_open),
+    "nearly_full": Experiment(
+        partial(outages.nearly_full, posts=50), partial(outages.nearly_full, posts=5)
+    ),
+    "emptied": Experiment(partial(outages.emptied, jobs=20), partial(outages.emptied, jobs=4)),
+    "overload": Experiment(
+        partial(overload.overload, seconds=60), partial(overload.overload, seconds=12)
+    ),
+    "model_server": _rounds(model_faults.model_server),
+    "disk_full": Experiment(
+        partial(storage.disk_full, jobs=10), partial(storage.disk_full, jobs=3)
+    ),
+    "no_checkpoint": _rounds(storage.no_checkpoint),
 }
 
 
@@ -69,9 +87,10 @@ def main() -> int:
             for figure in (experiment.short if given.short else experiment.long)():
                 print(figure.as_line(), flush=True)
                 missed = missed or figure.met is False
-        except TimeoutError as error:
-            # The others are tried all the same.
-            print(Figure(name=f"{name}: {error}", value=1, unit="failures", goal=0).as_line())
+        except Exception as error:  # noqa: BLE001 - the others are tried all the same.
+            traceback.print_exc()
+            told = f"{name}: {error or type(error).__name__}"
+            print(Figure(name=told, value=1, unit="failures", goal=0).as_line(), flush=True)
             missed = True
         print(f"# {name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return int(missed)

@@ -19,17 +19,19 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._lock = Lock()
         self._file = sqlite3.connect(path, check_same_thread=False)
-        self._file.execute("CREATE TABLE jobs (id TEXT PRIMARY KEY, status TEXT)")
+        self._file.execute("CREATE TABLE jobs (id TEXT PRIMARY KEY, status TEXT, attempts INT)")
 
     def accept(self, job_id: str) -> None:
         """Write down a job that the service answered for with 202."""
         with self._lock, self._file:
-            self._file.execute("INSERT INTO jobs VALUES (?, NULL)", (job_id,))
+            self._file.execute("INSERT INTO jobs VALUES (?, NULL, 0)", (job_id,))
 
-    def end(self, job_id: str, status: str) -> None:
-        """Write down how a job ended."""
+    def end(self, job_id: str, status: str, *, attempts: int) -> None:
+        """Write down how a job ended, and how often it had been started."""
         with self._lock, self._file:
-            self._file.execute("UPDATE jobs SET status = ? WHERE id = ?", (status, job_id))
+            self._file.execute(
+                "UPDATE jobs SET status = ?, attempts = ? WHERE id = ?", (status, attempts, job_id)
+            )
 
     def open(self) -> list[str]:
         """Ids of the jobs whose end was not seen."""
@@ -42,6 +44,12 @@ class Ledger:
         with self._lock:
             found = self._file.execute("SELECT status, COUNT(*) FROM jobs GROUP BY status")
             return Counter({status or "open": count for status, count in found})
+
+    def taken_again(self) -> int:
+        """How many jobs were started more than once."""
+        with self._lock:
+            (found,) = self._file.execute("SELECT COUNT(*) FROM jobs WHERE attempts > 1")
+            return int(found[0])
 
     def close(self) -> None:
         """Close the file."""

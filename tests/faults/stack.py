@@ -1,15 +1,10 @@
-"""The service as it is shipped, over a model server that answers at once."""
+"""The service as it is shipped, over a model server that does what an experiment tells it."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,26 +12,34 @@ from pathlib import Path
 import httpx
 import redis
 
-from deploy.demo.redis_server import PrivateRedis
+from deploy.demo.redis_server import LOOPBACK, PrivateRedis
 from tests.faults.ledger import Ledger
+from tests.faults.workers import WorkerGroup
 from tests.support import pictures
+from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.quadrant_server import NAME, QuadrantServer
-from tests.support.web_process import ROOT, running
+from tests.support.web_process import running
+from worker.jobs.job import JobRef
 from worker.jobs.keys import Keys
 
 # Small, so that a loop of kills is over soon; the promises are stated in leases.
 LEASE_S = 4.0
-START_S = 40.0
-PREFIX = "limelight"
+START_S = 60.0
+# Of each log, with what goes wrong.
+LOG_SHOWN = 4000
+KEYS = Keys("limelight")
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "expired"})
 SMALL = {
     "options.segmentation.method": "grid",
     "options.segmentation.rows": "4",
     "options.segmentation.columns": "4",
+    # The fewest that a grid of 16 segments allows.
     "options.samples": "18",
     "options.stopping": "fixed",
     "overlays": "signed",
 }
+# A job of some hundred calls, to be met in the middle.
+LONG = {"options.samples": "1000"}
 
 
 def wait_until(holds: Callable[[], bool], *, timeout_s: float, what: str) -> float:
@@ -56,81 +59,75 @@ def wait_until(holds: Callable[[], bool], *, timeout_s: float, what: str) -> flo
 
 
 @dataclass
-class WorkerGroup:
-    """A ``limelight-worker`` in a session of its own: its parent, its children, its steward."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to all of them at once, as the end of a container does."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, number)
-
-    def kill(self) -> None:
-        """End all of them at once."""
-        self.send(signal.SIGKILL)
-        self.process.wait(timeout=10)
-
-    def is_ready(self) -> bool:
-        """Whether Celery takes messages."""
-        return "ready." in self.log.read_text(errors="replace")
-
-
-@dataclass
 class Stack:
-    """Redis, model server and web; workers are started by the experiment."""
+    """Redis, a proxy before it, model server and web; the experiment starts the workers.
+
+    Attributes
+    ----------
+    client : httpx.Client
+        Of the experiment's own thread.
+    refused : list of int
+        Status of each POST that was not accepted; 0 where no answer came.
+    """
 
     directory: Path
     redis_server: PrivateRedis
+    proxy: FaultProxy
     model_server: QuadrantServer
     ledger: Ledger
+    client: httpx.Client
+    common: Mapping[str, str]
     url: str = ""
     workers: list[WorkerGroup] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
 
-    def start_worker(self, *, concurrency: int = 2, wait: bool = True) -> WorkerGroup:
+    @property
+    def redis_url(self) -> str:
+        """Where the service finds Redis: behind the proxy."""
+        return f"redis://{LOOPBACK}:{self.proxy.port}/0"
+
+    def redis(self) -> redis.Redis:
+        """Return a connection of the experiment's own to Redis."""
+        return redis.Redis.from_url(self.redis_server.url)
+
+    def start_worker(
+        self, *, concurrency: int = 2, wait: bool = True, **settings: str
+    ) -> WorkerGroup:
         """Start a worker."""
-        log = self.directory / f"worker-{len(self.workers)}.log"
-        settings = {
-            "LIMELIGHT_REDIS_URL": self.redis_server.url,
-            "LIMELIGHT_MODELS_FILE": str(self.models_file),
-            "LIMELIGHT_CONCURRENCY": str(concurrency),
-            "LIMELIGHT_WORKER_NAME": f"w{len(self.workers)}",
-            "LIMELIGHT_LEASE_S": str(LEASE_S),
-            "LIMELIGHT_REUSE_RESULTS": "false",
-        }
-        inherited = {name: value for name, value in os.environ.items() if "LIMELIGHT" not in name}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "worker.app"],
-                cwd=ROOT,
-                env={**inherited, **settings},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        group = WorkerGroup(process, log)
+        name = f"w{len(self.workers)}"
+        own = {f"LIMELIGHT_{key.upper()}": value for key, value in settings.items()}
+        group = WorkerGroup.start(
+            self.directory / f"worker-{name}.log",
+            {
+                "LIMELIGHT_REDIS_URL": self.redis_url,
+                "LIMELIGHT_MODELS_FILE": str(self.directory / "models.toml"),
+                "LIMELIGHT_CONCURRENCY": str(concurrency),
+                "LIMELIGHT_WORKER_NAME": name,
+                "LIMELIGHT_REUSE_RESULTS": "false",
+                **self.common,
+                **own,
+            },
+        )
         self.workers.append(group)
         if wait:
             wait_until(group.is_ready, timeout_s=START_S, what="a worker is ready")
-            wait_until(self._knows_model, timeout_s=START_S, what="the model is known")
+            wait_until(self.knows_model, timeout_s=START_S, what="the model is known")
         return group
 
-    @property
-    def models_file(self) -> Path:
-        """Profiles of the one model, and of one whose server can be taken away."""
-        return self.directory / "models.toml"
+    def knows_model(self) -> bool:
+        """Whether web would accept a job."""
+        answer = self.client.get(f"{self.url}/v1/models")
+        return answer.is_success and any(
+            one["state"] == "available" for one in answer.json()["models"]
+        )
 
-    def _knows_model(self) -> bool:
-        shown = httpx.get(f"{self.url}/v1/models", trust_env=False, timeout=10).json()
-        return any(one["state"] == "available" for one in shown["models"])
-
-    def post(self, client: httpx.Client, **form: str) -> str | None:
-        """Post a small job; its id if it was accepted. What was refused is counted by status."""
-        files = {"image": ("photo.png", self._image(), "image/png")}
+    def post(self, client: httpx.Client | None = None, **form: str) -> str | None:
+        """Post a small job; its id if it was accepted. What was refused is noted by status."""
+        files = {"image": ("photo.png", pictures.png(), "image/png")}
         try:
-            answer = client.post(f"{self.url}/v1/explanations", files=files, data={**SMALL, **form})
+            answer = (client or self.client).post(
+                f"{self.url}/v1/explanations", files=files, data={**SMALL, **form}
+            )
         except httpx.TransportError:
             # No answer is no promise: if there is a job, nobody was told of it.
             self.refused.append(0)
@@ -142,11 +139,18 @@ class Stack:
         self.ledger.accept(job_id)
         return job_id
 
-    def job(self, client: httpx.Client, job_id: str) -> dict[str, object]:
+    def accepted(self, **form: str) -> str:
+        """Post a job that has to be accepted."""
+        job_id = self.post(**form)
+        if job_id is None:
+            raise TimeoutError(f"a job was refused with {self.refused[-1]}")
+        return job_id
+
+    def job(self, job_id: str) -> dict[str, object]:
         """Poll a job; wait while the service is away for a moment."""
         for _ in range(100):
             try:
-                answer = client.get(f"{self.url}/v1/explanations/{job_id}")
+                answer = self.client.get(f"{self.url}/v1/explanations/{job_id}")
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.is_success:
@@ -157,75 +161,74 @@ class Stack:
             time.sleep(0.1)
         return {"status": "unreachable"}
 
-    def settle(self, client: httpx.Client, *, timeout_s: float) -> float:
+    def wait_for(self, job_id: str, status: str, *, timeout_s: float = 60.0) -> float:
+        """Wait until a job has this status; return the seconds."""
+        return wait_until(
+            lambda: self.job(job_id)["status"] == status,
+            timeout_s=timeout_s,
+            what=f"a job is {status}",
+        )
+
+    def settle(self, *, timeout_s: float) -> float:
         """Poll until every accepted job has ended, or the time is up; return the seconds."""
         began = time.monotonic()
         while (left := self.ledger.open()) and time.monotonic() - began < timeout_s:
             for job_id in left:
-                status = str(self.job(client, job_id)["status"])
-                if status in TERMINAL or status == "lost":
-                    self.ledger.end(job_id, status)
+                shown = self.job(job_id)
+                if shown["status"] in TERMINAL or shown["status"] == "lost":
+                    attempts = shown.get("attempts", 0)
+                    self.ledger.end(job_id, str(shown["status"]), attempts=int(str(attempts)))
             time.sleep(0.1)
         return time.monotonic() - began
 
     def ended_twice(self) -> int:
         """Jobs whose event stream tells of more than one end."""
-        with redis.Redis.from_url(self.redis_server.url) as client:
-            keys = client.scan_iter(match=f"{PREFIX}:*:events:*", count=1000)
+        with self.redis() as client:
+            keys = client.scan_iter(match=f"{KEYS.prefix}:*:events:*", count=1000)
             streams = [client.xrange(key) for key in keys]
         ends = [sum(entry[b"type"].decode() in TERMINAL for _, entry in one) for one in streams]
         return sum(count > 1 for count in ends)
 
-    def waiting(self) -> int:
-        """Jobs that are queued."""
-        with redis.Redis.from_url(self.redis_server.url) as client:
-            return int(client.zcard(Keys(PREFIX).waiting("interactive")))
-
-    def _image(self) -> bytes:
-        return pictures.png()
+    def held_by(self, job_id: str) -> int | None:
+        """Process id of the worker's child that has a job in hands."""
+        with self.redis() as client:
+            worker = client.hget(KEYS.job(JobRef("default", job_id)), "worker")
+        return None if worker is None else int(worker.decode().rpartition("/")[2])
 
 
 @contextmanager
-def running_stack(**web_settings: str) -> Iterator[Stack]:
-    """Run all but the workers until the block ends; then end everything by pid."""
+def running_stack(common: Mapping[str, str] | None = None, **web: str) -> Iterator[Stack]:
+    """Run all but the workers until the block ends; then end everything by pid.
+
+    Parameters
+    ----------
+    common : mapping of str to str
+        Environment of both web and workers.
+    web : str
+        Settings of web alone.
+    """
+    shared = {"LIMELIGHT_LEASE_S": str(LEASE_S), **(common or {})}
     with tempfile.TemporaryDirectory(prefix="limelight-faults-") as name, ExitStack() as cleanup:
         directory = Path(name)
         store = cleanup.enter_context(PrivateRedis(directory / "redis", appendonly=True))
+        proxy = cleanup.enter_context(fault_proxy(store.port))
         server = cleanup.enter_context(QuadrantServer())
         ledger = Ledger(directory / "ledger.sqlite")
         cleanup.callback(ledger.close)
-        stack = Stack(directory, store, server, ledger)
-        stack.models_file.write_text(server.profile())
+        client = cleanup.enter_context(httpx.Client(timeout=15, trust_env=False))
+        stack = Stack(directory, store, proxy, server, ledger, client, shared)
+        (directory / "models.toml").write_text(server.profile())
+        both = {key.removeprefix("LIMELIGHT_").lower(): value for key, value in shared.items()}
         stack.url = cleanup.enter_context(
-            running(store.url, directory / "web.log", default_model=NAME, **web_settings)
+            running(stack.redis_url, directory / "web.log", default_model=NAME, **both, **web)
         )
         try:
             yield stack
+        except BaseException as error:
+            for log in sorted(directory.glob("*.log")):
+                error.add_note(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_SHOWN:]}")
+            raise
         finally:
             server.release()
             for worker in stack.workers:
-                worker.send(signal.SIGCONT)
                 worker.kill()
-
-
-@contextmanager
-def load(stack: Stack, *, threads: int, pause_s: float, most: int) -> Iterator[None]:
-    """Post small jobs from several threads until the block ends or ``most`` were accepted."""
-    stop = threading.Event()
-    accepted = threading.Semaphore(most)
-
-    def post_on() -> None:
-        with httpx.Client(timeout=10, trust_env=False) as client:
-            while not stop.wait(pause_s) and accepted.acquire(blocking=False):
-                if stack.post(client) is None:
-                    accepted.release()
-
-    posting = [threading.Thread(target=post_on, daemon=True) for _ in range(threads)]
-    for thread in posting:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in posting:
-            thread.join(timeout=15)

@@ -44,16 +44,18 @@ class QuadrantServer:
         The one that is served; another asked for is NOT_FOUND.
     delay_s : float
         What each Predict call takes.
+    most_rows : int or None
+        Calls with more images are refused as TensorFlow Serving does.
+    answers_nan : bool
+        Whether every score is NaN.
     predicted : int
         Predict calls answered.
     """
 
     def __init__(self) -> None:
-        self.version = 1
-        self.delay_s = 0.0
-        self.predicted = 0
         self._released = threading.Event()
-        self._released.set()
+        self.predicted = 0
+        self.reset()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=8))
         self._server.add_generic_rpc_handlers((self._handlers(),))
         self.port = self._server.add_insecure_port("127.0.0.1:0")
@@ -71,10 +73,14 @@ class QuadrantServer:
         self._released.clear()
 
     def release(self) -> None:
+        """Answer again, also those that wait."""
         self._released.set()
 
     def reset(self) -> None:
+        """Be a sound server of version 1 again."""
         self.version, self.delay_s, self.predicted = 1, 0.0, 0
+        self.most_rows: int | None = None
+        self.answers_nan = False
         self.release()
 
     def profile(self) -> str:
@@ -104,8 +110,15 @@ class QuadrantServer:
         time.sleep(self.delay_s)
         tensor = request.inputs["image"]
         shape = [dim.size for dim in tensor.tensor_shape.dim]
+        if self.most_rows is not None and shape[0] > self.most_rows:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"Task size {shape[0]} is larger than maximum input batch size {self.most_rows}",
+            )
         images = np.frombuffer(tensor.tensor_content, np.uint8).reshape(shape)
         scores = quadrant_scores(images).astype(np.float32)
+        if self.answers_nan:
+            scores[:] = np.nan
         self.predicted += 1
         return PredictResponse(
             model_spec=_spec(version),

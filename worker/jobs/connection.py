@@ -12,7 +12,9 @@ from redis.retry import Retry
 from worker.jobs.errors import StoreFull, StoreUnavailable
 from worker.jobs.settings import StoreSettings
 
-SOCKET_TIMEOUT_S = 5.0
+# Redis answers within milliseconds. When a worker's peer has vanished, it waits in vain for a
+# message, and then for the job's record: both together must be over within 15 s.
+SOCKET_TIMEOUT_S = 3.0
 
 # Answers of a Redis that is there but cannot serve now; each may pass.
 _UNAVAILABLE = (
@@ -39,7 +41,7 @@ def connect(settings: StoreSettings) -> redis.Redis:
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         socket_keepalive=True,
-        health_check_interval=5,
+        health_check_interval=3,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
     )
 

@@ -113,11 +113,12 @@ def _broker(settings: StoreSettings) -> dict[str, Any]:
         "broker_transport_options": {
             # Longer than any message is held, or it would be delivered again meanwhile.
             "visibility_timeout": int(longest) + 60,
-            # Without these a worker whose peer vanished reads for ever.
+            # Without these a worker whose peer vanished reads for ever. The wait for a message is
+            # given up an interval after its end was due; there is a look in each interval.
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": SOCKET_TIMEOUT_S,
             "socket_keepalive": True,
-            "health_check_interval": 5,
+            "health_check_interval": 3,
             # Messages of a lost worker are looked for each second, not each hundred.
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,

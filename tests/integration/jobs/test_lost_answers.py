@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.demo.redis_server import PrivateRedis
-from tests.support.lossy_proxy import LossyProxy, lossy_proxy
+from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.records import Bench
 from worker.jobs.connection import connect
 from worker.jobs.errors import NotClaimable, StaleClaim
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def proxy(redis_server: PrivateRedis, redis_url: str) -> Iterator[LossyProxy]:
-    with lossy_proxy(redis_server.port) as proxy:
+def proxy(redis_server: PrivateRedis, redis_url: str) -> Iterator[FaultProxy]:
+    with fault_proxy(redis_server.port) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def bench(proxy: LossyProxy) -> Iterator[Bench]:
+def bench(proxy: FaultProxy) -> Iterator[Bench]:
     settings = StoreSettings(redis_url=f"redis://127.0.0.1:{proxy.port}/0")
     with connect(settings) as client:
         bench = Bench(Store(client), client, Keys("limelight"))
@@ -35,7 +35,7 @@ def bench(proxy: LossyProxy) -> Iterator[Bench]:
         yield bench
 
 
-def test_a_job_is_created_once(bench: Bench, proxy: LossyProxy) -> None:
+def test_a_job_is_created_once(bench: Bench, proxy: FaultProxy) -> None:
     proxy.lose_next_answer()
     job = bench.create()
     assert proxy.lost == 1
@@ -43,7 +43,7 @@ def test_a_job_is_created_once(bench: Bench, proxy: LossyProxy) -> None:
     assert [event.type for event in bench.store.events(job.ref)] == ["queued"]
 
 
-def test_a_job_is_claimed_once_and_by_the_one_who_asked(bench: Bench, proxy: LossyProxy) -> None:
+def test_a_job_is_claimed_once_and_by_the_one_who_asked(bench: Bench, proxy: FaultProxy) -> None:
     ref = bench.create().ref
     proxy.lose_next_answer()
     claim = bench.store.claim(ref, worker="w", lease_s=30)
@@ -55,7 +55,7 @@ def test_a_job_is_claimed_once_and_by_the_one_who_asked(bench: Bench, proxy: Los
 
 
 def test_an_ending_counts_once_although_its_worker_is_told_it_came_late(
-    bench: Bench, proxy: LossyProxy
+    bench: Bench, proxy: FaultProxy
 ) -> None:
     claim = bench.store.claim(bench.create().ref, worker="w", lease_s=30)
     proxy.lose_next_answer()
@@ -67,7 +67,7 @@ def test_an_ending_counts_once_although_its_worker_is_told_it_came_late(
     assert types == ["queued", "processing", "succeeded"]
 
 
-def test_a_leader_leads_although_it_asks_twice(bench: Bench, proxy: LossyProxy) -> None:
+def test_a_leader_leads_although_it_asks_twice(bench: Bench, proxy: FaultProxy) -> None:
     claim = bench.store.claim(bench.create().ref, worker="w", lease_s=30)
     proxy.lose_next_answer()
     assert bench.store.join(claim, "ab" * 32) == "leads"
@@ -75,7 +75,7 @@ def test_a_leader_leads_although_it_asks_twice(bench: Bench, proxy: LossyProxy) 
 
 
 def test_a_follower_follows_although_its_worker_is_told_that_it_lost_the_job(
-    bench: Bench, proxy: LossyProxy
+    bench: Bench, proxy: FaultProxy
 ) -> None:
     leader, follower = (
         bench.store.claim(bench.create().ref, worker="w", lease_s=30) for _ in range(2)

@@ -52,8 +52,8 @@ def test_children_are_replaced(app: Celery) -> None:
 
 def test_a_vanished_broker_is_noticed(app: Celery) -> None:
     options = app.conf.broker_transport_options
-    assert (options["socket_timeout"], options["socket_keepalive"]) == (5, True)
-    assert (options["health_check_interval"], options["unacked_restore_interval"]) == (5, 1)
+    assert (options["socket_timeout"], options["socket_keepalive"]) == (3, True)
+    assert (options["health_check_interval"], options["unacked_restore_interval"]) == (3, 1)
 
 
 def test_both_queues_are_there_and_no_other(app: Celery) -> None:

@@ -1,0 +1,62 @@
+"""Jobs that are posted while harm is done, and the count of what became of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from tests.bench.figure import Figure
+from tests.faults.stack import Stack
+
+SETTLE_S = 180.0
+
+
+@contextmanager
+def load(stack: Stack, *, rate: float, threads: int = 2) -> Iterator[None]:
+    """Post so many small jobs a second, if they are taken, until the block ends."""
+    stop = threading.Event()
+
+    def post_on() -> None:
+        with httpx.Client(timeout=10, trust_env=False) as client:
+            while not stop.wait(threads / rate):
+                stack.post(client)
+
+    posting = [threading.Thread(target=post_on, daemon=True) for _ in range(threads)]
+    for thread in posting:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in posting:
+            thread.join(timeout=15)
+
+
+def nothing_lost(name: str, stack: Stack, *, at_least: int = 1) -> Iterator[Figure]:
+    """Wait for every accepted job, and count those that did not end well, or ended twice.
+
+    Parameters
+    ----------
+    at_least : int
+        Fewer accepted jobs than this would show nothing.
+    """
+    settled_s = stack.settle(timeout_s=SETTLE_S)
+    counts = stack.ledger.counts()
+    accepted = counts.total()
+    yield Figure(
+        name=f"{name}: jobs accepted", value=accepted, unit="jobs",
+        goal=at_least, goal_is="at least",
+    )  # fmt: skip
+    yield Figure(
+        name=f"{name}: jobs lost", value=accepted - counts["succeeded"], unit="jobs", goal=0
+    )
+    yield Figure(
+        name=f"{name}: jobs that ended twice", value=stack.ended_twice(), unit="jobs", goal=0
+    )
+    yield Figure(
+        name=f"{name}: jobs that were taken again", value=stack.ledger.taken_again(), unit="jobs"
+    )
+    yield Figure(name=f"{name}: until all had ended", value=settled_s, unit="s")
