@@ -18,26 +18,29 @@ from pathlib import Path
 from tests.bench import (
     holding_back,
     http_cost,
+    http_throughput,
     importing,
     installed_size,
     job_overhead,
     memory,
     perturbing,
-    throughput,
 )
 from tests.bench.accuracy import measuring as accuracy
 from tests.bench.figure import Figure
+from tests.bench.peers import timing
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "importing": importing.measure,
     "perturbing": perturbing.measure,
     "memory": memory.measure,
     "http": http_cost.measure,
-    "throughput": throughput.measure,
-    "overhead": job_overhead.measure,
+    "http_throughput": http_throughput.measure,
+    "job": job_overhead.measure,
     "holding_back": holding_back.measure,
     "installed": installed_size.measure,
     "accuracy": accuracy.measure,
+    "non_model": timing.measure_non_model,
+    **{f"peers_{name}": bench for name, bench in timing.MEASURES.items()},
 }
 TAKES_HOURS = frozenset({"accuracy"})
 

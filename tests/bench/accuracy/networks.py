@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
 from tests.support.models import dog_breeds, efficientnet_lite0
+from worker.serving.preprocess import affine, to_float
+from worker.serving.profile import NamedPreprocess
 
 # What one core scores fastest of 224 x 224 pixels.
 BATCH_SIZE: Final = 8
@@ -48,43 +50,50 @@ class Network:
             yield self.run(self.prepare(batch))
 
 
-def _raw(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return images.astype(np.float32)
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a network comes from, and how its input is prepared.
+
+    Attributes
+    ----------
+    base_path : callable
+        Builds the SavedModel if it is missing, and returns its base path.
+    """
+
+    base_path: Callable[[], Path]
+    input_size: tuple[int, int]
+    preprocess: NamedPreprocess
 
 
-def _signed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return images.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-
-
-_KNOWN: Final[Mapping[str, tuple[Callable[[], Path], tuple[int, int], Callable[..., Any]]]] = (
-    MappingProxyType(
-        {
-            "efficientnet-lite0": (efficientnet_lite0, (224, 224), _raw),
-            "dog-breeds": (dog_breeds, (160, 160), _signed),
-        }
-    )
+SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
+    {
+        "efficientnet-lite0": Source(
+            base_path=efficientnet_lite0, input_size=(224, 224), preprocess="raw"
+        ),
+        "dog-breeds": Source(base_path=dog_breeds, input_size=(160, 160), preprocess="tf"),
+    }
 )
-NETWORKS: Final = tuple(_KNOWN)
+NETWORKS: Final = tuple(SOURCES)
 
 
 def build() -> None:
     """Make the SavedModels that are missing, before several processes look for them."""
-    for base_path, _, _ in _KNOWN.values():
-        base_path()
+    for source in SOURCES.values():
+        source.base_path()
 
 
 @cache
 def network(name: str) -> Network:
     """Load a network; once in a process."""
-    base_path, input_size, prepare = _KNOWN[name]
-    path = base_path() / "1"
+    source = SOURCES[name]
+    path = source.base_path() / "1"
     stamp = (path / "assets.extra" / "built_from.txt").read_bytes()
     return Network(
         name=name,
         fingerprint=hashlib.sha256(stamp).hexdigest(),
-        input_size=input_size,
-        run=_compiled(path, input_size),
-        prepare=prepare,
+        input_size=source.input_size,
+        run=_compiled(path, source.input_size),
+        prepare=partial(to_float, how=affine(source.preprocess), layout="NHWC"),
     )
 
 

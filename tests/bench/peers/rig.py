@@ -1,0 +1,140 @@
+"""A network on a model server, and the three that ask it: a bare client, Limelight, lime."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+import numpy as np
+from lime.lime_image import LimeImageExplainer
+from numpy.typing import NDArray
+
+from tests.bench.accuracy.networks import SOURCES
+from tests.bench.accuracy.photographs import photograph
+from tests.bench.holding_back import Fastest
+from tests.support.models import running_model_server
+from worker.explain.explain import explain
+from worker.explain.explanation import Explanation
+from worker.explain.options import ExplanationOptions, TopClasses
+from worker.serving import tensors
+from worker.serving.model import ResolvedModel, ServedModel
+from worker.serving.preprocess import affine, to_float
+from worker.serving.profile import ModelProfile
+from worker.serving.rpc import ServingStub
+from worker.serving.stubs.prediction_service_pb2 import PredictRequest, PredictResponse
+
+CALLS: Final = 1000
+IN_FLIGHT: Final = 2
+# The bare client takes what is fastest on the machine.
+BARE_SIZES: Final = (8, 16, 32)
+PHOTOGRAPH: Final = "cat"
+_TIMEOUT_S: Final = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rig:
+    """One network being served, and one photograph.
+
+    Attributes
+    ----------
+    paced, unpaced : ServedModel
+        As a worker has it by default, and without giving way to anybody.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    stub: ServingStub
+    resolved: ResolvedModel
+    paced: ServedModel
+    unpaced: ServedModel
+
+    def bare(self, size: int) -> float:
+        """Seconds for ``CALLS`` ready-made images in batches of ``size``, two of them in flight."""
+        requests = {rows: self._ready(rows) for rows in (size, CALLS % size) if rows}
+        rows = [min(size, CALLS - start) for start in range(0, CALLS, size)]
+        pending: deque[grpc.Future] = deque()
+        started = time.perf_counter()
+        for count in rows:
+            if len(pending) == IN_FLIGHT:
+                pending.popleft().result()
+            pending.append(self.stub.predict.future(requests[count], timeout=_TIMEOUT_S))
+        while pending:
+            pending.popleft().result()
+        return time.perf_counter() - started
+
+    def ours(
+        self, options: ExplanationOptions, *, held_back: bool = True
+    ) -> tuple[float, Explanation]:
+        """Seconds for an explanation of the first class, segmentation and fit included, and it."""
+        model = self.paced if held_back else self.unpaced
+        predictor = model.predictor(self.resolved, deadline_s=_TIMEOUT_S)
+        started = time.perf_counter()
+        explanation = explain(
+            self.image,
+            options=options,
+            classes=TopClasses(top=1),
+            score=predictor,
+            batch_size=predictor.batch_size,
+        )
+        return time.perf_counter() - started, explanation
+
+    def lime(self, *, seed: int) -> tuple[float, NDArray[np.float64]]:
+        """Seconds for lime's explanation at its defaults, and its attributions (S,)."""
+        explainer = LimeImageExplainer(random_state=seed, verbose=False)
+        started = time.perf_counter()
+        found = explainer.explain_instance(
+            self.image, self._classify, top_labels=1, num_samples=CALLS, progress_bar=False
+        )
+        took = time.perf_counter() - started
+        attributions = np.zeros(int(found.segments.max()) + 1)
+        for segment, value in found.local_exp[found.top_labels[0]]:
+            attributions[segment] = value
+        return took, attributions
+
+    def _classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        response: PredictResponse = self.stub.predict(self._request(images), timeout=_TIMEOUT_S)
+        return tensors.to_floats(response.outputs[self.resolved.output])
+
+    def _ready(self, rows: int) -> PredictRequest:
+        return self._request(np.repeat(self.image[None], rows, axis=0))
+
+    def _request(self, images: NDArray[np.uint8]) -> PredictRequest:
+        how = affine(SOURCES[self.name].preprocess)
+        tensor = tensors.from_array(to_float(np.asarray(images), how, layout="NHWC"))
+        request = PredictRequest(
+            inputs={self.resolved.input: tensor}, output_filter=[self.resolved.output]
+        )
+        request.model_spec.name = self.name
+        return request
+
+
+@contextmanager
+def rig(name: str) -> Iterator[Rig]:
+    """Serve a network until the block ends."""
+    source = SOURCES[name]
+    options = ("--threads", str(os.cpu_count()))
+    with (
+        running_model_server({name: source.base_path()}, *options) as server,
+        grpc.insecure_channel(server.target) as channel,
+    ):
+        profile = ModelProfile(
+            name=name,
+            servable=name,
+            address=f"dns:///{server.target}",
+            preprocess=source.preprocess,
+        )
+        paced = ServedModel(profile)
+        yield Rig(
+            name=name,
+            image=photograph(PHOTOGRAPH, source.input_size),
+            stub=ServingStub(channel),
+            resolved=paced.resolve(None, timeout_s=_TIMEOUT_S),
+            paced=paced,
+            unpaced=ServedModel(profile, pace=Fastest(max(BARE_SIZES))),
+        )
