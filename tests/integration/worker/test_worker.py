@@ -51,11 +51,24 @@ def test_a_published_job_is_explained_and_everything_is_stored(
     assert service.artifact(job, "segments.png").startswith(b"\x89PNG")
 
 
-def test_the_same_request_and_seed_give_the_same_bytes_in_two_processes(
-    service: Service, start_worker: StartWorker
+def test_another_worker_with_other_batches_and_calls_in_flight_gives_the_same_bytes(
+    service: Service, start_worker: StartWorker, model_server: QuadrantServer, tmp_path: Path
 ) -> None:
-    for name, queue in (("a", "interactive"), ("b", "bulk")):
-        start_worker(name=name, LIMELIGHT_QUEUES=queue, LIMELIGHT_REUSE_RESULTS="false")
+    for name, queue, limits in (
+        ("a", "interactive", "max_in_flight = 1\n"),
+        ("b", "bulk", "max_in_flight = 5\ncall_target_ms = 10000\n"),
+    ):
+        models_file = tmp_path / f"models-{name}.toml"
+        profile = model_server.profile()
+        if name == "b":
+            profile = profile.replace("max_batch_size = 16", "max_batch_size = 7")
+        models_file.write_text(profile + limits)
+        start_worker(
+            name=name,
+            LIMELIGHT_MODELS_FILE=str(models_file),
+            LIMELIGHT_QUEUES=queue,
+            LIMELIGHT_REUSE_RESULTS="false",
+        )
     request = make_job(
         overlays=("signed", "heatmap", "sheet"),
         options={"segmentation": {"method": "slic"}, "seed": 11},
@@ -68,6 +81,10 @@ def test_the_same_request_and_seed_give_the_same_bytes_in_two_processes(
     ]
 
     assert jobs[0].worker != jobs[1].worker
+    one, other = (job.result["samples"] for job in jobs)
+    assert one.pop("model_calls") != other.pop("model_calls")
+    assert one == other
+    assert jobs[0].result["explanations"] == jobs[1].result["explanations"]
     names = ["attributions.json", "segments.png"]
     names += [f"overlays/1/{style}.png" for style in ("signed", "heatmap", "sheet")]
     for name in names:
