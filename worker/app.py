@@ -29,6 +29,7 @@ from celery.apps.worker import Worker
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
+from worker.allocation import keep_freed_memory
 from worker.check import check_profiles
 from worker.explain import segments
 from worker.failures import UnknownModel
@@ -114,6 +115,7 @@ def _run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) 
     for problem in problems_at_start(settings):
         log.warning("redis", problem=problem)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    keep_freed_memory()
     flag = ShutdownFlag()
     celery = build_celery(settings, profiles, flag=flag)
     worker = Worker(

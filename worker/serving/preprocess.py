@@ -95,7 +95,10 @@ def to_float(batch: NDArray[np.uint8], how: Affine, *, layout: Layout) -> NDArra
     # than numpy's of C.
     out = np.empty((rows, height, width * channels), np.float32)
     flat = ordered.reshape(rows, height, width * channels)
-    np.multiply(flat, np.tile(scale, width), out=out, casting="unsafe")
+    if np.any(scale != 1):
+        np.multiply(flat, np.tile(scale, width), out=out, casting="unsafe")
+    else:
+        np.copyto(out, flat)
     if np.any(offset):
         out += np.tile(offset, width)
     return out.reshape(batch.shape)
