@@ -17,6 +17,7 @@ from web.job_view import timestamp
 from web.keys import KeyInfo, KeyStore, UnknownKey
 from web.principal import SCOPES, scopes_of
 from worker.jobs.connection import connect
+from worker.jobs.environment import problems_of
 from worker.jobs.errors import JobsError
 from worker.jobs.job import DEFAULT_TENANT
 from worker.jobs.settings import StoreSettings
@@ -108,8 +109,7 @@ def _store() -> Iterator[KeyStore]:
     try:
         settings = StoreSettings()
     except ValidationError as error:
-        names = {f"LIMELIGHT_{'_'.join(map(str, one['loc'])).upper()}" for one in error.errors()}
-        raise click.ClickException(f"Cannot be used: {', '.join(sorted(names))}.") from error
+        raise click.ClickException(" ".join(problems_of(error))) from error
     try:
         with connect(settings) as redis:
             yield KeyStore(redis)

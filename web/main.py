@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 import structlog
 from flask import Flask
@@ -20,6 +21,7 @@ from worker.jobs.catalogue import Catalogue
 from worker.jobs.condition import problems_at_start, read_condition
 from worker.jobs.connection import connect
 from worker.jobs.counts import read_counts
+from worker.jobs.environment import EnvironmentSettings, problems_of
 from worker.jobs.errors import StoreUnavailable
 from worker.jobs.idempotency import Idempotency
 from worker.jobs.queue import Queue, celery_app
@@ -35,6 +37,9 @@ from worker.webhooks.outbox import Outbox
 from worker.webhooks.settings import WebhookSettings, policies
 
 _log = structlog.get_logger("web.main")
+
+
+Settings = TypeVar("Settings", bound=EnvironmentSettings)
 
 
 class CannotStart(Exception):
@@ -77,14 +82,19 @@ def read_settings() -> tuple[WebSettings, StoreSettings, WebhookSettings]:
     CannotStart
         Naming every variable that cannot be used, without its value.
     """
-    try:
-        return WebSettings(), StoreSettings(), WebhookSettings()
-    except ValidationError as error:
-        problems = "; ".join(
-            f"LIMELIGHT_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
-            for found in error.errors(include_url=False, include_input=False)
-        )
-        raise CannotStart(f"a setting cannot be used. {problems}.") from error
+    problems: list[str] = []
+
+    def read(kind: type[Settings]) -> Settings:
+        try:
+            return kind()
+        except ValidationError as error:
+            problems.extend(problems_of(error))
+            return cast("Settings", kind.model_construct())
+
+    settings = read(WebSettings), read(StoreSettings), read(WebhookSettings)
+    if problems:
+        raise CannotStart(" ".join(dict.fromkeys(problems)))
+    return settings
 
 
 def check_exposure(settings: WebSettings, *, any_key: Callable[[], bool]) -> None:

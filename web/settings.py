@@ -80,7 +80,10 @@ class WebSettings(EnvironmentSettings):
         if not isinstance(value, str):
             return value
         if value.lstrip().startswith("["):
-            return json.loads(value)
+            try:
+                return json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ValueError("must be host names, separated by commas") from error
         return tuple(host.strip() for host in value.split(",") if host.strip())
 
     @field_validator("bind", "web_metrics_bind")

@@ -37,6 +37,7 @@ from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
 from worker.jobs.condition import problems_at_start
 from worker.jobs.connection import connect
+from worker.jobs.environment import problems_of
 from worker.jobs.job import JobRef
 from worker.jobs.queue import Queue, celery_app
 from worker.jobs.store import Store
@@ -77,11 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = WorkerSettings()
         profiles = load_profiles(settings.models_file)
     except ValidationError as error:
-        return _refuse(
-            f"LIMELIGHT_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}."
-            # Without the value, which may hold a password.
-            for one in error.errors(include_url=False, include_input=False)
-        )
+        return _refuse(problems_of(error))
     except ProfileError as error:
         return _refuse(error.problems)
     # A check is read by a person: what it finds is its output, not the retries on the way.

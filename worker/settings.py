@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from worker.jobs import redis_url
 from worker.jobs.settings import StoreSettings
 from worker.telemetry.endpoint import Address, checked
 
@@ -47,7 +48,7 @@ class WorkerSettings(StoreSettings):
     reuse_results: bool = Field(
         True, description="Whether jobs of a tenant that need the same work share its result."
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("worker_metrics_bind")
     @classmethod
@@ -77,7 +78,8 @@ class WorkerSettings(StoreSettings):
     def masked(self) -> dict[str, Any]:
         """Return the settings as they may be logged: addresses without user and password."""
         shown = self.model_dump(mode="json")
-        return {**shown, **{name: _bare(shown[name]) for name in ("redis_url", "blob_url")}}
+        shown["redis_url"] = redis_url.parse(self.redis_url).shown
+        return {**shown, "blob_url": _bare(self.blob_url)}
 
 
 def _bare(url: str) -> str:

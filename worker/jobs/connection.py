@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from worker.jobs.errors import StoreFull, StoreUnavailable
+from worker.jobs.redis_url import RedisUrl, parse
 from worker.jobs.settings import StoreSettings
 
 # Redis answers within milliseconds. When a worker's peer has vanished, it waits in vain for a
@@ -35,15 +37,43 @@ def connect(settings: StoreSettings) -> redis.Redis:
     a connection that Redis closed while it idled costs nothing, and a Redis that is down is
     reported after at most two timeouts. All scripts may therefore run twice: they are written so.
     """
-    return redis.Redis.from_url(
-        settings.redis_url,
-        decode_responses=False,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=SOCKET_TIMEOUT_S,
-        socket_keepalive=True,
-        health_check_interval=3,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
+    where = parse(settings.redis_url)
+    options: dict[str, Any] = {
+        "decode_responses": False,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
+    }
+    if where.socket is not None:
+        return redis.Redis(unix_socket_path=where.socket, **where.login, **options)
+    # A dead peer is noticed while the connection idles, too. Over a socket file nobody vanishes.
+    options |= {
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "socket_keepalive": True,
+        "health_check_interval": 3,
+        **where.encryption,
+    }
+    if where.master is None:
+        host, port = where.hosts[0]
+        return redis.Redis(host=host, port=port, **where.login, **options)
+    sentinels = redis.Sentinel(  # type: ignore[no-untyped-call]
+        list(where.hosts),
+        sentinel_kwargs=sentinel_options(where),
+        **where.login,
+        **options,
     )
+    # Asks the sentinels anew for each connection that it opens, so a failover is followed.
+    master = sentinels.master_for(where.master)  # type: ignore[no-untyped-call]
+    return cast("redis.Redis", master)
+
+
+def sentinel_options(where: RedisUrl) -> dict[str, Any]:
+    """Return redis-py's arguments for connections to the sentinels themselves."""
+    return {
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        **where.sentinel_login,
+        **where.encryption,
+    }
 
 
 @contextmanager

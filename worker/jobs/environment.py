@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import DirectoryPath, Field, field_validator
+from pydantic import DirectoryPath, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "LIMELIGHT_"
+_VALUE_ERROR = "Value error, "
 
 
 class EnvironmentSettings(BaseSettings):
@@ -54,6 +55,19 @@ class EnvironmentSettings(BaseSettings):
         if directory and Path(directory).is_dir() and _is_readable(Path(directory)):
             return (*sources, SecretsSettingsSource(settings_cls, secrets_dir=directory))
         return sources
+
+
+def problems_of(error: ValidationError) -> list[str]:
+    """Say what is wrong with settings, one sentence each, without values: one may be a password.
+
+    What concerns several settings together names them itself.
+    """
+    found = []
+    for one in error.errors(include_url=False, include_input=False):
+        text = one["msg"].removeprefix(_VALUE_ERROR)
+        name = "_".join(str(part) for part in one["loc"][:1]).upper()
+        found.append(f"{PREFIX}{name}: {text}." if name else f"{text}.")
+    return found
 
 
 def _is_readable(directory: Path) -> bool:

@@ -15,21 +15,19 @@ from kombu.entity import Exchange
 from kombu.entity import Queue as BrokerQueue
 from kombu.exceptions import OperationalError
 
-from worker.jobs.connection import SOCKET_TIMEOUT_S
+from worker.jobs.connection import SOCKET_TIMEOUT_S, sentinel_options
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.job import JobRef, QueueName
 from worker.jobs.keys import QUEUES
-from worker.jobs.settings import StoreSettings
+from worker.jobs.redis_url import RedisUrl, parse
+from worker.jobs.settings import (
+    HARD_LIMIT_MARGIN_S,
+    SOFT_LIMIT_MARGIN_S,
+    SOFT_SHUTDOWN_S,
+    StoreSettings,
+)
 
 TASK_NAME = "limelight.explain"
-
-# A job looks at its own limit between batches. Past that comes an exception wherever it is, and
-# past that the end of its process: for what hangs in C code.
-SOFT_LIMIT_MARGIN_S = 5.0
-HARD_LIMIT_MARGIN_S = 30.0
-# Jobs hand themselves back within ``soft_shutdown_s``. Celery's own soft shutdown comes after
-# that, and sleeps for the whole of its time even if nothing runs any more: so it gets little.
-SOFT_SHUTDOWN_S = 1.0
 
 _RETRY_PUBLISH = MappingProxyType(
     {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.2}
@@ -41,10 +39,11 @@ def celery_app(settings: StoreSettings) -> Celery:
 
     Nothing is connected to before the first message is sent or taken.
     """
-    app = Celery("limelight", broker=settings.redis_url, set_as_current=False)
+    where = parse(settings.redis_url)
+    app = Celery("limelight", broker=where.broker_url, set_as_current=False)
     app.conf.update(_messages())
     app.conf.update(_execution(settings))
-    app.conf.update(_broker(settings))
+    app.conf.update(_broker(settings, where))
     return app
 
 
@@ -97,22 +96,26 @@ def _execution(settings: StoreSettings) -> dict[str, Any]:
         # Nobody listens to these, and each would be a write to Redis.
         "worker_send_task_events": False,
         "task_send_sent_event": False,
+        # Nobody asks workers anything either, so they need no keys and channels for that in Redis.
+        "worker_enable_remote_control": False,
         # The environment and the command line belong to the composition root.
         "worker_hijack_root_logger": False,
     }
 
 
-def _broker(settings: StoreSettings) -> dict[str, Any]:
-    longest = settings.job_limit_s + HARD_LIMIT_MARGIN_S
-    longest += settings.soft_shutdown_s + SOFT_SHUTDOWN_S
+def _broker(settings: StoreSettings, where: RedisUrl) -> dict[str, Any]:
+    sentinel = {}
+    if where.master is not None:
+        sentinel = {"master_name": where.master, "sentinel_kwargs": sentinel_options(where)}
     return {
+        "broker_use_ssl": None if where.tls is None else dict(where.tls),
         # A worker waits for Redis for as long as it takes, at the start as well as later.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": SOCKET_TIMEOUT_S,
         "broker_transport_options": {
             # Longer than any message is held, or it would be delivered again meanwhile.
-            "visibility_timeout": int(longest) + 60,
+            "visibility_timeout": settings.message_hidden_s,
             # Without these a worker whose peer vanished reads for ever. The wait for a message is
             # given up an interval after its end was due; there is a look in each interval.
             "socket_timeout": SOCKET_TIMEOUT_S,
@@ -124,6 +127,7 @@ def _broker(settings: StoreSettings) -> dict[str, Any]:
             "unacked_restore_throttle": 1,
             # Interactive jobs go first. Workers for bulk alone keep those from starving.
             "queue_order_strategy": "priority",
+            **sentinel,
         },
     }
 

@@ -11,6 +11,7 @@ import click
 from pydantic import ValidationError
 
 from worker.jobs.connection import connect
+from worker.jobs.environment import problems_of
 from worker.jobs.errors import JobsError
 from worker.jobs.job import DEFAULT_TENANT, is_tenant
 from worker.jobs.settings import StoreSettings
@@ -86,8 +87,7 @@ def _secrets() -> Iterator[SecretStore]:
     try:
         settings = StoreSettings()
     except ValidationError as error:
-        names = {f"LIMELIGHT_{'_'.join(map(str, one['loc'])).upper()}" for one in error.errors()}
-        raise click.ClickException(f"Cannot be used: {', '.join(sorted(names))}.") from error
+        raise click.ClickException(" ".join(problems_of(error))) from error
     try:
         with connect(settings) as redis:
             yield SecretStore(redis)

@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from worker.jobs.connection import connect
+from worker.jobs.environment import problems_of
 from worker.jobs.store import Store
 from worker.jobs.tenants import TenantsError, load_tenants
 from worker.telemetry import metrics
@@ -50,11 +51,7 @@ def main() -> int:
         tls = ssl.create_default_context(cafile=settings.webhook_ca_file or certifi.where())
         policy_of = policies(settings.policy(), load_tenants(settings.tenants_file))
     except ValidationError as error:
-        return _refuse(
-            f"LIMELIGHT_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}."
-            # Without the value, which may hold a password.
-            for one in error.errors(include_url=False, include_input=False)
-        )
+        return _refuse(problems_of(error))
     except TenantsError as error:
         return _refuse(error.problems)
     except (OSError, ssl.SSLError) as error:

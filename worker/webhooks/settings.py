@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
@@ -49,7 +49,11 @@ class WebhookSettings(EnvironmentSettings):
     @field_validator("webhook_ports", mode="before")
     @classmethod
     def _ports(cls, value: Any) -> Any:
-        return [int(port) for port in _from_commas(value)]
+        ports = _from_commas(value)
+        # What int() says of text that is no number, it says with the text.
+        if not all(str(port).isdecimal() and 0 < int(port) < 65_536 for port in ports):  # noqa: PLR2004
+            raise ValueError("must be port numbers, separated by commas")
+        return [int(port) for port in ports]
 
     def policy(self) -> Policy:
         """Return the rules for URLs and addresses."""
@@ -75,7 +79,7 @@ class DispatcherSettings(StoreSettings, WebhookSettings):
     webhook_metrics_bind: str | None = Field(
         None, description="host:port at which metrics are answered; they are off without."
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("webhook_metrics_bind")
     @classmethod

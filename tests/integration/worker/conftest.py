@@ -114,6 +114,13 @@ def model_server(quadrant_server: QuadrantServer) -> Iterator[QuadrantServer]:
 
 @pytest.fixture
 def service(redis_url: str) -> Iterator[Service]:
+    with serving_redis(redis_url) as service:
+        yield service
+
+
+@contextmanager
+def serving_redis(redis_url: str) -> Iterator[Service]:
+    """What web and worker share in this Redis."""
     settings = StoreSettings(redis_url=redis_url)
     celery = celery_app(settings)
     with connect(settings) as client:
@@ -132,21 +139,31 @@ StartWorker = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start_worker(
-    service: Service, model_server: QuadrantServer, tmp_path: Path
-) -> Iterator[StartWorker]:
+def start_worker(service: Service, start_worker_at: StartWorker) -> StartWorker:
+    """Start workers in the session's Redis, and wait until they know the model."""
+
+    def start(*, model: str = NAME, wait: bool = True, **settings: str) -> WorkerProcess:
+        worker = start_worker_at(service.redis_url, **settings)
+        if wait:
+            with told_from(worker):
+                wait_until(lambda: knows_model(service, worker, model), timeout_s=START_S)
+        return worker
+
+    return start
+
+
+@pytest.fixture
+def start_worker_at(model_server: QuadrantServer, tmp_path: Path) -> Iterator[StartWorker]:
     """Start workers; those that still run at the end of the test are stopped."""
     started: list[WorkerProcess] = []
     models_file = tmp_path / "models.toml"
     models_file.write_text(model_server.profile())
 
-    def start(
-        *, name: str = "a", model: str = NAME, wait: bool = True, **settings: str
-    ) -> WorkerProcess:
+    def start(redis_url: str, *, name: str = "a", **settings: str) -> WorkerProcess:
         log = tmp_path / f"worker-{name}.log"
         environment = worker_environment(
             {
-                "LIMELIGHT_REDIS_URL": service.redis_url,
+                "LIMELIGHT_REDIS_URL": redis_url,
                 "LIMELIGHT_MODELS_FILE": str(models_file),
                 "LIMELIGHT_CONCURRENCY": "1",
                 "LIMELIGHT_WORKER_NAME": name,
@@ -164,9 +181,6 @@ def start_worker(
             )
         worker = WorkerProcess(process, log)
         started.append(worker)
-        if wait:
-            with told_from(worker):
-                wait_until(lambda: knows_model(service, worker, model), timeout_s=START_S)
         return worker
 
     yield start
