@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 faults_options := $(if $(SHORT),--short)
 
-.PHONY: help demo serve test check bench faults fuzz format stubs constraints docs sbom clean
+.PHONY: help demo serve test check bench faults fuzz format stubs constraints screenshots docs sbom clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ faults: $(VENV)/.test ## Kill, freeze and cut off while jobs run, and count what
 
 fuzz: $(VENV)/.test ## Send broken images and requests for SECONDS (300) from ever new seeds
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),300)
+
+screenshots: $(VENV)/.test ## Write the pictures of the page, docs/images/page-*.webp, with the system's Chromium
+	@$(BIN)/python -m tests.screenshots $(ARGS)
 
 format: $(VENV)/.test ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .

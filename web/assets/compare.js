@@ -1,7 +1,7 @@
 // Two explanations on one colour scale, and their difference.
 
 import { find, findAll, make, number, signed, Z95 } from "./page.js";
-import { drawLegend, limitOf, paintPixels, signedColour, signedTable } from "./paint.js";
+import { drawLegend, limitOf, paintPixels, signedColour, signedLegend, signedTable } from "./paint.js";
 import { loadEvidence } from "./evidence.js";
 import { Stage } from "./stage.js";
 import { UNSEEN } from "./labelmap.js";
@@ -149,5 +149,5 @@ function byPixel(element, [a, b], limit) {
 
 function legend(limit) {
   if (common !== "yes") return;
-  drawLegend(find("#legend"), { low: -limit, high: limit, colour: (value) => signedColour(value, limit) }, signed);
+  drawLegend(find("#legend"), signedLegend([], limit), signed);
 }

@@ -43,8 +43,9 @@ function strongestTable(values) {
   return values.map((value) => [12, 15, 18, value > 0 && value >= least ? 0 : 235]);
 }
 
-function signedLegend(values, limit = limitOf(values)) {
-  return { low: -limit, high: limit, colour: (value) => signedColour(value, limit) };
+export function signedLegend(values, limit = limitOf(values)) {
+  const colour = (value) => signedColour(value, limit);
+  return { low: -limit, high: limit, ends: ["against", "for"], colour };
 }
 
 function heatLegend(values) {
@@ -93,5 +94,6 @@ export function drawLegend(element, legend, write) {
   paintPixels(bar.getContext("2d"), bar, (x) =>
     legend.colour(legend.low + ((legend.high - legend.low) * x) / 255),
   );
-  element.append(write(legend.low), bar, write(legend.high));
+  const [low, high] = legend.ends ?? ["", ""];
+  element.append(`${write(legend.low)} ${low}`, bar, `${high} ${write(legend.high)}`);
 }
