@@ -166,6 +166,9 @@ async def _run(
 
 
 def _say_what_is_left(session: Session, board: Board, *, total: int) -> None:
+    if not (board.outcomes or board.accepted):
+        # It failed before anything had begun, and the error says why.
+        return
     session.output.note(
         f"{len(board.outcomes)} of {total} images are done with; the service goes on with "
         f"{board.accepted}. The same command takes up what is left."

@@ -224,6 +224,7 @@ def test_nobody_there_is_code_3(photos, tmp_path):
     code, _, err = limelight(*command, "--url", "http://127.0.0.1:1")
     assert code == 3
     assert "No answer to POST /v1/explanations" in err
+    assert "takes up what is left" not in err
 
 
 def test_a_reader_that_has_read_enough_is_no_error(service, photos, tmp_path):
