@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Whoever keeps moving this much has as much time as it takes: bytes a second.
 LEAST_RATE = 20_000.0
+# A head of so many bytes is for the server to judge, whether or not it is whole.
+MOST_HEAD = 65_536
 # How long a client that was answered has to close its side.
 LINGER_S = 2.0
 
@@ -44,6 +46,7 @@ class PatientSocket(socket.socket):
     _began: float
     _moved: int
     _reading: bool
+    _peeked: int = 0
 
     @classmethod
     def instead_of(cls, connection: socket.socket, *, patience_s: float) -> Self:
@@ -58,6 +61,23 @@ class PatientSocket(socket.socket):
         """Set whether calls wait; gunicorn does so before each request."""
         super().setblocking(flag)
         self._begin(reading=True)
+
+    def has_head(self) -> bool:
+        """Whether the whole head of a request has come, or nothing more will.
+
+        If not, a selector finds the socket readable again only when more has come.
+        """
+        try:
+            seen = super().recv(MOST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except OSError:
+            # Whoever serves it finds out.
+            seen = b""
+        whole = b"\r\n\r\n" in seen or len(seen) == MOST_HEAD
+        # Readable without anything new: the client has closed its side.
+        waits = not whole and len(seen) > self._peeked
+        self._peeked = len(seen) if waits else 0
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._peeked + 1)
+        return not waits
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Receive what is there, or wait for it."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import selectors
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
+from time import monotonic
 from typing import Any
 
 from flask import Flask
@@ -41,10 +43,30 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
     """A threaded worker that answers what it cannot parse by problem details."""
 
     def enqueue_req(self, conn: Any) -> None:
-        """Serve a connection, and give up on a client that keeps the thread waiting."""
-        if not isinstance(conn.sock, PatientSocket):
-            conn.sock = PatientSocket.instead_of(conn.sock, patience_s=self.app.patience_s)
-        super().enqueue_req(conn)
+        """Have a connection served by a thread, a new one not before it has asked for something.
+
+        The base class would let a thread wait for that; browsers connect ahead of what they may
+        ask for.
+        """
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock = PatientSocket.instead_of(conn.sock, patience_s=self.app.patience_s)
+        conn.sock.setblocking(False)
+        conn.timeout = monotonic() + self.app.patience_s
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        """Serve a new connection once a whole head has come."""
+        if conn.sock.has_head():
+            super().on_pending_socket_readable(conn, client)
+
+    def on_client_socket_readable(self, conn: Any, client: Any) -> None:
+        """Serve a connection that was kept alive once a whole head has come."""
+        if conn.sock.has_head():
+            super().on_client_socket_readable(conn, client)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Leave a connection alone that an event stream has taken over, and wait for no client.

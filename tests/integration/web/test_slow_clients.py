@@ -23,6 +23,7 @@ pytestmark = pytest.mark.integration
 
 PATIENCE_S = 1.0
 THREADS = 2
+ASKED = b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HEAD = b"POST /v1/explanations HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
@@ -67,16 +68,57 @@ def all_of(connection):
     return received
 
 
+@pytest.mark.parametrize("first", [b"", ASKED], ids=["at first", "after a request"])
+def test_half_a_head_takes_no_thread(url, first):
+    with ExitStack() as open_ones:
+        stalled = [open_ones.enter_context(connected(url)) for _ in range(20)]
+        for connection in stalled:
+            connection.sendall(first)
+            if first:
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            connection.sendall(HEAD)
+        assert seconds_until_served(url) < PATIENCE_S
+
+
+def test_half_a_head_is_dropped_in_the_end(url):
+    with connected(url) as connection:
+        connection.sendall(HEAD)
+        began = time.monotonic()
+        with pytest.raises(ConnectionResetError):
+            all_of(connection)
+        assert PATIENCE_S / 2 < time.monotonic() - began < 5 * PATIENCE_S
+
+
+@pytest.mark.parametrize("piece", [5, 25, len(ASKED) - 1])
+def test_a_head_in_pieces_is_put_together(url, piece):
+    with connected(url) as connection:
+        for start in range(0, len(ASKED), piece):
+            connection.sendall(ASKED[start : start + piece])
+            time.sleep(0.01)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(ASKED)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_half_a_head_with_nothing_to_follow_ends_at_once(url):
+    with connected(url) as connection:
+        connection.sendall(HEAD)
+        time.sleep(0.1)
+        began = time.monotonic()
+        connection.shutdown(socket.SHUT_WR)
+        all_of(connection)
+        assert time.monotonic() - began < PATIENCE_S / 2
+
+
 @pytest.mark.parametrize(
     "half",
     [
-        HEAD,
         HEAD + f"Content-Type: {MULTIPART}\r\nContent-Length: 5000\r\n\r\n--".encode(),
         HEAD + f"Content-Type: {MULTIPART}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n--".encode(),
     ],
-    ids=["head", "body", "chunks"],
+    ids=["body", "chunks"],
 )
-def test_half_a_request_on_every_thread_holds_nobody_up(url, half):
+def test_half_a_body_on_every_thread_holds_nobody_up(url, half):
     with ExitStack() as open_ones:
         stalled = [open_ones.enter_context(connected(url)) for _ in range(2 * THREADS)]
         for connection in stalled:
@@ -86,6 +128,20 @@ def test_half_a_request_on_every_thread_holds_nobody_up(url, half):
         for connection in stalled:
             answer = all_of(connection)
             assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_connections_on_which_nothing_is_asked_hold_nobody_up(url):
+    with ExitStack() as open_ones:
+        for _ in range(20):
+            open_ones.enter_context(connected(url))
+        assert seconds_until_served(url) < 2
+
+
+def test_a_connection_may_wait_a_while_before_it_asks(url):
+    with connected(url) as connection:
+        time.sleep(PATIENCE_S / 2)
+        connection.sendall(b"GET /v2/health/live HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        assert all_of(connection).startswith(b"HTTP/1.0 200 ")
 
 
 def test_an_answer_that_nobody_reads_holds_nobody_up(url):
