@@ -36,7 +36,15 @@ SIDE = 32
 
 
 class QuadrantServer:
-    """Serves ``quadrants`` on a free port of loopback.
+    """Serves one model on a free port of loopback.
+
+    Parameters
+    ----------
+    name : str
+    classes : int
+        How many outputs there are.
+    places : tuple of int
+        Which of them score the four quadrants; all others are 0.
 
     Attributes
     ----------
@@ -52,7 +60,10 @@ class QuadrantServer:
         Predict calls answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, name: str = NAME, classes: int = 4, places: tuple[int, ...] = (0, 1, 2, 3)
+    ) -> None:
+        self.name, self._classes, self._places = name, classes, list(places)
         self._released = threading.Event()
         self.predicted = 0
         self.reset()
@@ -85,7 +96,9 @@ class QuadrantServer:
 
     def profile(self) -> str:
         """This model's table in a models file."""
-        return f'[models.{NAME}]\naddress = "dns:///127.0.0.1:{self.port}"\nmax_batch_size = 16\n'
+        return (
+            f'[models.{self.name}]\naddress = "dns:///127.0.0.1:{self.port}"\nmax_batch_size = 16\n'
+        )
 
     def _handlers(self) -> Any:
         return grpc.method_handlers_generic_handler(
@@ -116,12 +129,13 @@ class QuadrantServer:
                 f"Task size {shape[0]} is larger than maximum input batch size {self.most_rows}",
             )
         images = np.frombuffer(tensor.tensor_content, np.uint8).reshape(shape)
-        scores = quadrant_scores(images).astype(np.float32)
+        scores = np.zeros((len(images), self._classes), np.float32)
+        scores[:, self._places] = quadrant_scores(images)
         if self.answers_nan:
             scores[:] = np.nan
         self.predicted += 1
         return PredictResponse(
-            model_spec=_spec(version),
+            model_spec=self._spec(version),
             outputs={
                 "scores": TensorProto(
                     dtype=DataType.DT_FLOAT,
@@ -135,7 +149,7 @@ class QuadrantServer:
         version = self._version(request.model_spec, context)
         signature = SignatureDef(
             inputs={"image": _info(DataType.DT_UINT8, -1, SIDE, SIDE, 3)},
-            outputs={"scores": _info(DataType.DT_FLOAT, -1, 4)},
+            outputs={"scores": _info(DataType.DT_FLOAT, -1, self._classes)},
             method_name="tensorflow/serving/predict",
         )
         packed = AnyMessage(
@@ -143,22 +157,21 @@ class QuadrantServer:
             value=SignatureDefMap(signature_def={"serving_default": signature}).SerializeToString(),
         )
         return GetModelMetadataResponse(
-            model_spec=_spec(version), metadata={"signature_def": packed}
+            model_spec=self._spec(version), metadata={"signature_def": packed}
         )
 
     def _version(self, spec: ModelSpec, context: Any) -> int:
         """The version that answers, as it is now: it may be replaced before the answer."""
         served = self.version
         asked = spec.version.value if spec.HasField("version") else served
-        if spec.name != NAME or asked != served:
+        if spec.name != self.name or asked != served:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {spec}")
         return served
 
-
-def _spec(version: int) -> ModelSpec:
-    spec = ModelSpec(name=NAME, signature_name="serving_default")
-    spec.version.value = version
-    return spec
+    def _spec(self, version: int) -> ModelSpec:
+        spec = ModelSpec(name=self.name, signature_name="serving_default")
+        spec.version.value = version
+        return spec
 
 
 def _shape(*sizes: int) -> TensorShapeProto:

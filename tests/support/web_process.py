@@ -19,12 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0
 
 
-def start(environment: Mapping[str, str], *, output: int | IO[str]) -> subprocess.Popen[str]:
+def start(
+    environment: Mapping[str, str], *, output: int | IO[str], code: Path = ROOT
+) -> subprocess.Popen[str]:
     """Start the server. What the developer has set as LIMELIGHT_* does not count."""
     inherited = {name: value for name, value in os.environ.items() if "LIMELIGHT" not in name}
     return subprocess.Popen(
         [sys.executable, "-m", "web.main"],
-        cwd=ROOT,
+        cwd=code,
         env={**inherited, **environment},
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -33,8 +35,13 @@ def start(environment: Mapping[str, str], *, output: int | IO[str]) -> subproces
 
 
 @contextmanager
-def running(redis_url: str, log: Path, *, host: str = LOOPBACK, **settings: str) -> Iterator[str]:
-    """Run the server until the block ends; its base URL. What it says goes to ``log``."""
+def running(
+    redis_url: str, log: Path, *, host: str = LOOPBACK, code: Path = ROOT, **settings: str
+) -> Iterator[str]:
+    """Run the server until the block ends; its base URL. What it says goes to ``log``.
+
+    ``code`` is the directory that holds the packages.
+    """
     url = f"http://{LOOPBACK}:{(port := free_port())}"
     environment = {
         "LIMELIGHT_REDIS_URL": redis_url,
@@ -43,7 +50,7 @@ def running(redis_url: str, log: Path, *, host: str = LOOPBACK, **settings: str)
         **{f"LIMELIGHT_{name.upper()}": value for name, value in settings.items()},
     }
     with log.open("w") as output:
-        process = start(environment, output=output)
+        process = start(environment, output=output, code=code)
     try:
         _wait_until_live(url, process, log)
         yield url
