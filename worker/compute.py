@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +23,13 @@ from worker.heartbeat import Heartbeat
 from worker.images import decode, decode_label_map
 from worker.jobs.job import Job, artifact_key, upload_key, upload_segments_key
 from worker.jobs.store import Claim
-from worker.ports import Model, Ports, Predictor
+from worker.ports import Model, Ports
 from worker.progress import Reporter
 from worker.result import UploadSegments, attributions_json, class_name, result_json
 from worker.reuse import share_work, work_alone
 from worker.serving.errors import ModelVersionGone
 from worker.serving.resolved import ResolvedModel
+from worker.watched import Watched
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -292,38 +293,3 @@ def _store_arrays(
 
 def _queued_s(job: Job) -> float:
     return max(0.0, (job.started_at or job.created_at) - job.created_at)
-
-
-class Watched:
-    """Scores, with a checkpoint before each batch is built and after each is scored.
-
-    Closing it closes the predictor's iterators, which cancels the calls still in flight: an error
-    keeps the frames that hold them alive, so waiting for them to be collected is not enough.
-    """
-
-    def __init__(self, predictor: Predictor, checkpoint: Callable[[], None]) -> None:
-        self._predictor = predictor
-        self._checkpoint = checkpoint
-        self._open: list[Iterator[NDArray[np.float64]]] = []
-
-    def __call__(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64]]:
-        """Score the batches, in order."""
-        scores = self._predictor(self._guarded(batches))
-        self._open.append(scores)
-        for one in scores:
-            self._checkpoint()
-            yield one
-        self._open.remove(scores)
-
-    def close(self) -> None:
-        """End every iteration that was not read to its end."""
-        for scores in self._open:
-            close = getattr(scores, "close", None)
-            if close is not None:
-                close()
-        self._open.clear()
-
-    def _guarded(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        for batch in batches:
-            self._checkpoint()
-            yield batch
