@@ -94,7 +94,8 @@ def problems_at_start(settings: StoreSettings) -> tuple[str, ...]:
         with connect(settings) as client:
             return read_condition(client).problems
     except StoreUnavailable as error:
-        return (f"{error}. Jobs are served as soon as it can be reached",)
+        reason = str(error).removesuffix(".")
+        return (f"{reason}. Jobs are served as soon as it can be reached",)
 
 
 def _problems(

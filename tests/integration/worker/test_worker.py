@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.worker.conftest import (
     ROOT,
+    START_S,
     Service,
     StartWorker,
     WorkerProcess,
@@ -186,7 +187,7 @@ def test_a_model_server_that_is_away_is_published_with_the_problem(
     worker = start_worker(LIMELIGHT_MODELS_FILE=str(models), wait=False)
 
     with told_from(worker):
-        wait_until(lambda: "away" in service.catalogue.models(), timeout_s=30)
+        wait_until(lambda: "away" in service.catalogue.models(), timeout_s=START_S)
     entry = service.catalogue.models()["away"]
     assert entry.state == "unavailable"
     assert entry.problem
