@@ -16,8 +16,8 @@ const STEPS = [
 export const STYLES = {
   signed: { title: "For and against", grey: true, table: signedTable, legend: signedLegend },
   heat: { title: "Heat map", grey: true, table: heatTable, legend: heatLegend },
-  strongest: { title: "Strongest", grey: false, table: strongestTable, legend: () => null },
-  edges: { title: "Regions", grey: false, table: () => [], legend: () => null, edges: true },
+  strongest: { title: "Strongest", grey: false, table: strongestTable, legend: () => "The five regions that speak most for the class" },
+  edges: { title: "Regions", grey: false, table: () => [], legend: () => "All regions", edges: true },
 };
 
 /** The largest |value|, which the colours are scaled to. */
@@ -84,11 +84,14 @@ function word([red, green, blue, opacity]) {
   return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** Draw the bar that says which colour means what, with its ends. */
+/** Draw the bar that says which colour means what, with its ends; or write what there is to say. */
 export function drawLegend(element, legend, write) {
   element.replaceChildren();
-  element.hidden = !legend;
-  if (!legend) return;
+  element.hidden = false;
+  if (typeof legend === "string") {
+    element.append(legend);
+    return;
+  }
   const bar = document.createElement("canvas");
   [bar.width, bar.height] = [256, 1];
   paintPixels(bar.getContext("2d"), bar, (x) =>

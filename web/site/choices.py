@@ -17,11 +17,11 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Regions", ("segmentation",)),
     ("Hidden regions", ("baseline",)),
     ("Samples", ("sampler", "samples", "keep_probability", "stopping", "seed")),
+    ("Measures", ("score_scale", "insertion_deletion")),
     (
         "Fit",
         ("surrogate", "distance", "kernel", "kernel_width", "feature_selection", "num_features"),
     ),
-    ("Measures", ("score_scale", "insertion_deletion")),
 )
 _REST = "More"
 _METHOD = "method"

@@ -14,6 +14,8 @@ Level = Literal["good", "fair", "poor", "note"]
 _CLOSE, _ROUGH = 0.75, 0.5
 # The surrogate's own score may be this far from the model's before it is worth a word.
 _GAP = 0.1
+# Below this a score with everything hidden looks like nothing in particular.
+_NOTABLE = 0.1
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 STATUSES: Mapping[str, str] = MappingProxyType(
@@ -137,7 +139,7 @@ def _sum(explanation: Mapping[str, Any]) -> Iterator[Statement]:
 
 
 def _baseline(score: float, hidden_score: float | None) -> Iterator[Statement]:
-    if hidden_score is not None and score > 0 and hidden_score > score / 2:
+    if hidden_score is not None and hidden_score > max(_NOTABLE, score / 2):
         yield Statement(
             level="poor",
             title="What hides a region looks like the class itself",

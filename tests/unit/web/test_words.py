@@ -56,6 +56,7 @@ def test_a_baseline_that_looks_like_the_class_is_told():
     assert title not in told(hidden_score=0.3)
     assert title not in told(hidden_score=None)
     assert told(hidden_score=0.5)[title].level == "poor"
+    assert title not in told(score=0.03, surrogate_score=0.03, hidden_score=0.02)
 
 
 @pytest.mark.parametrize(
