@@ -8,6 +8,7 @@ const POLL_MS = 3000;
 
 const panel = find("#progress");
 const stages = JSON.parse(panel.dataset.stages);
+const waiting = JSON.parse(panel.dataset.waiting);
 const since = performance.now();
 
 setInterval(() => {
@@ -51,7 +52,8 @@ async function poll() {
   setTimeout(poll, POLL_MS);
 }
 
-function show({ status, progress }) {
+function show({ status, progress, waiting_for: why }) {
+  find("#why").textContent = waiting[why] ?? "";
   if (status === "processing") {
     find("#status").textContent = "Working";
     find("#status").className = "badge processing";

@@ -53,21 +53,22 @@ export class Regions {
 }
 
 function centresOf(labels, width) {
-  const sums = new Map();
-  for (let at = 0; at < labels.length; at += 1) {
+  const [x, y, count] = [0, 1, 2].map(() => new Float64Array(UNSEEN));
+  for (let at = 0, column = 0, row = 0; at < labels.length; at += 1) {
     const label = labels[at];
-    if (label === UNSEEN) continue;
-    let sum = sums.get(label);
-    if (!sum) sums.set(label, (sum = { x: 0, y: 0, count: 0 }));
-    sum.x += at % width;
-    sum.y += (at / width) | 0;
-    sum.count += 1;
+    if (label !== UNSEEN) {
+      x[label] += column;
+      y[label] += row;
+      count[label] += 1;
+    }
+    column += 1;
+    if (column === width) [column, row] = [0, row + 1];
   }
-  for (const sum of sums.values()) {
-    sum.x /= sum.count;
-    sum.y /= sum.count;
-  }
-  return sums;
+  const centres = new Map();
+  count.forEach((pixels, label) => {
+    if (pixels) centres.set(label, { x: x[label] / pixels, y: y[label] / pixels });
+  });
+  return centres;
 }
 
 /** By label, x0 y0 x1 y1 of each straight piece of its edge. */
@@ -79,25 +80,37 @@ function edgesOf(labels, width, height) {
     if (known) known.push(...piece);
     else edges.set(label, piece);
   };
-  const label = (x, y) =>
-    x < 0 || y < 0 || x >= width || y >= height ? UNSEEN : labels[y * width + x];
-  walk(height, width, (y, x) => [label(x, y - 1), label(x, y)], (one, y, from, to) => add(one, from, y, to, y));
-  walk(width, height, (x, y) => [label(x - 1, y), label(x, y)], (one, x, from, to) => add(one, x, from, x, to));
+  const rows = { lines: height, length: width, along: 1, across: width };
+  const columns = { lines: width, length: height, along: width, across: 1 };
+  walk(labels, rows, (label, y, from, to) => add(label, from, y, to, y));
+  walk(labels, columns, (label, x, from, to) => add(label, x, from, x, to));
   return edges;
 }
 
-/** Walk along all lines between pixels in one direction, and tell where two labels meet. */
-function walk(lines, length, pairAt, tell) {
+/**
+ * Walk along all lines between pixels in one direction, and tell where two labels meet.
+ *
+ * A map has millions of pixels: the loop makes nothing that would have to be collected.
+ */
+function walk(labels, { lines, length, along, across }, tell) {
   for (let line = 0; line <= lines; line += 1) {
-    let [before, after, from] = [UNSEEN, UNSEEN, 0];
-    for (let at = 0; at <= length; at += 1) {
-      const [a, b] = at < length ? pairAt(line, at) : [UNSEEN, UNSEEN];
+    const hasBefore = line > 0;
+    const hasAfter = line < lines;
+    let before = UNSEEN;
+    let after = UNSEEN;
+    let from = 0;
+    for (let at = 0, index = line * across; at <= length; at += 1, index += along) {
+      const inside = at < length;
+      const a = inside && hasBefore ? labels[index - across] : UNSEEN;
+      const b = inside && hasAfter ? labels[index] : UNSEEN;
       if (a === before && b === after) continue;
       if (before !== after) {
         tell(before, line, from, at);
         tell(after, line, from, at);
       }
-      [before, after, from] = [a, b, at];
+      before = a;
+      after = b;
+      from = at;
     }
   }
 }

@@ -23,7 +23,7 @@ from web.site.job_cards import Card, card, with_results
 from web.site.rendering import render
 from web.site.samples import Samples
 from web.site.thumbnails import Thumbnails
-from web.site.words import STAGES
+from web.site.words import STAGES, WAITING
 from worker.explain.options import MAX_EXPLAINED_CLASSES
 from worker.explain.presets import PRESETS
 from worker.images import MAX_PIXELS
@@ -134,6 +134,7 @@ def show_job(parts: Parts, job: Job, *, link: str | None = None) -> Response:
         sha256=job.image.sha256,
         link=link,
         stages=dict(STAGES),
+        waiting=dict(WAITING),
     )
 
 

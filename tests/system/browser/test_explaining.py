@@ -200,6 +200,18 @@ def test_a_server_that_is_gone_is_said_and_the_form_stays(page: Page) -> None:
     page.wait_for_url("**/explanations/exp_*")
 
 
+def test_a_lost_connection_is_said_while_a_job_runs_and_the_result_comes_all_the_same(
+    page: Page, api: Any
+) -> None:
+    page.route("**/events", lambda route: route.abort())
+    page.goto("/")
+    page.locator("label.sample", has_text="Rocket").click()
+    page.get_by_role("button", name="Explain this image").click()
+    expect(page.locator("#lost")).to_contain_text("The connection is lost.")
+    page.unroute("**/events")
+    expect(page.locator("#stage[data-ready]")).to_be_visible(timeout=90_000)
+
+
 def test_a_job_that_failed_says_why_and_what_to_do(page: Page) -> None:
     page.goto("/")
     plain = encoded(Image.new("RGB", (64, 64), (120, 130, 140)))
