@@ -8,8 +8,8 @@ export class Regions {
     this.width = width;
     this.height = height;
     this.centres = centresOf(labels, width);
-    this.edges = edgesOf(labels, width, height);
-    this.paths = new Map();
+    // All outlines are made beforehand, so that pointing at a region has only to draw one.
+    this.outlines = outlinesOf(edgesOf(labels, width, height));
   }
 
   /** The region at a place given in shares of the width and the height, or null. */
@@ -22,17 +22,7 @@ export class Regions {
 
   /** The outline of a region, in pixels of the map. */
   outline(label) {
-    let path = this.paths.get(label);
-    if (!path) {
-      path = new Path2D();
-      const edges = this.edges.get(label) ?? [];
-      for (let at = 0; at < edges.length; at += 4) {
-        path.moveTo(edges[at], edges[at + 1]);
-        path.lineTo(edges[at + 2], edges[at + 3]);
-      }
-      this.paths.set(label, path);
-    }
-    return path;
+    return this.outlines.get(label);
   }
 
   /** The nearest region whose centre lies in a direction, or the same if there is none. */
@@ -69,6 +59,19 @@ function centresOf(labels, width) {
     if (pixels) centres.set(label, { x: x[label] / pixels, y: y[label] / pixels });
   });
   return centres;
+}
+
+function outlinesOf(edges) {
+  const outlines = new Map();
+  for (const [label, pieces] of edges) {
+    const path = new Path2D();
+    for (let at = 0; at < pieces.length; at += 4) {
+      path.moveTo(pieces[at], pieces[at + 1]);
+      path.lineTo(pieces[at + 2], pieces[at + 3]);
+    }
+    outlines.set(label, path);
+  }
+  return outlines;
 }
 
 /** By label, x0 y0 x1 y1 of each straight piece of its edge. */

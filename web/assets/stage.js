@@ -68,7 +68,7 @@ export class Stage {
     for (const [width, colour] of [[line * 2.5, "rgb(0 0 0 / 45%)"], [line, "#ffd600"]]) {
       context.lineWidth = width;
       context.strokeStyle = colour;
-      for (const label of this.regions.edges.keys()) context.stroke(this.regions.outline(label));
+      for (const outline of this.regions.outlines.values()) context.stroke(outline);
     }
   }
 

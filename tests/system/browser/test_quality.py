@@ -18,19 +18,21 @@ OWN_BYTES = 150_000
 FIRST_PAINT_MS = 1000
 SERIOUS = {"serious", "critical"}
 PHONE = {"viewport": {"width": 390, "height": 844}}
-# The time from a pointer's event until everything that it changes is drawn into its canvases.
+# The time from a pointer's event until everything that it changes is drawn into its canvases, at
+# 400 places. Each is the best of five rounds: another process may take the processor in one.
 HOVER = """() => {
   const stage = document.querySelector("#stage");
   const box = stage.getBoundingClientRect();
-  const times = [];
-  for (let at = 0; at < 400; at += 1) {
-    const [x, y] = [(at * 0.6180339) % 1, (at * 0.7548776) % 1];
+  const times = Array(400).fill(Infinity);
+  for (let at = 0; at < 2000; at += 1) {
+    const place = at % 400;
+    const [x, y] = [(place * 0.6180339) % 1, (place * 0.7548776) % 1];
     const move = new PointerEvent("pointermove", {
       clientX: box.left + x * box.width, clientY: box.top + y * box.height, bubbles: true,
     });
     const start = performance.now();
     stage.dispatchEvent(move);
-    times.push(performance.now() - start);
+    times[place] = Math.min(times[place], performance.now() - start);
   }
   return times;
 }"""
@@ -132,4 +134,4 @@ def test_hover_answers_within_a_frame_at_2048_pixels(make_page: Any, api: Any) -
     assert page.evaluate("document.querySelector('#stage canvas').width") == 2048
     times = np.sort(page.evaluate(HOVER))
     print(f"hover at 2048 pixels: median {times[200]:.2f} ms, worst {times[-1]:.2f} ms")
-    assert times[380] < FRAME_MS
+    assert times[-1] < FRAME_MS
