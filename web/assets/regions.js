@@ -43,21 +43,22 @@ export class Regions {
 }
 
 function centresOf(labels, width) {
-  const [x, y, count] = [0, 1, 2].map(() => new Float64Array(UNSEEN));
-  for (let at = 0, column = 0, row = 0; at < labels.length; at += 1) {
-    const label = labels[at];
-    if (label !== UNSEEN) {
-      x[label] += column;
-      y[label] += row;
-      count[label] += 1;
+  const [x, y, count] = [0, 1, 2].map(() => new Float64Array(UNSEEN + 1));
+  // Run by run: a map has millions of pixels and far fewer changes along its rows.
+  for (let row = 0, start = 0; start < labels.length; row += 1, start += width) {
+    for (let from = 0, to = 1; from < width; from = to, to += 1) {
+      const label = labels[start + from];
+      while (to < width && labels[start + to] === label) to += 1;
+      const pixels = to - from;
+      x[label] += (pixels * (from + to - 1)) / 2;
+      y[label] += pixels * row;
+      count[label] += pixels;
     }
-    column += 1;
-    if (column === width) [column, row] = [0, row + 1];
   }
   const centres = new Map();
-  count.forEach((pixels, label) => {
-    if (pixels) centres.set(label, { x: x[label] / pixels, y: y[label] / pixels });
-  });
+  for (let label = 0; label < UNSEEN; label += 1) {
+    if (count[label]) centres.set(label, { x: x[label] / count[label], y: y[label] / count[label] });
+  }
   return centres;
 }
 
@@ -83,37 +84,47 @@ function edgesOf(labels, width, height) {
     if (known) known.push(...piece);
     else edges.set(label, piece);
   };
-  const rows = { lines: height, length: width, along: 1, across: width };
-  const columns = { lines: width, length: height, along: width, across: 1 };
-  walk(labels, rows, (label, y, from, to) => add(label, from, y, to, y));
-  walk(labels, columns, (label, x, from, to) => add(label, x, from, x, to));
+  edgesBetweenRows(labels, width, height, add);
+  edgesBetweenColumns(labels, width, height, add);
   return edges;
 }
 
-/**
- * Walk along all lines between pixels in one direction, and tell where two labels meet.
- *
- * A map has millions of pixels: the loop makes nothing that would have to be collected.
- */
-function walk(labels, { lines, length, along, across }, tell) {
-  for (let line = 0; line <= lines; line += 1) {
-    const hasBefore = line > 0;
-    const hasAfter = line < lines;
-    let before = UNSEEN;
-    let after = UNSEEN;
-    let from = 0;
-    for (let at = 0, index = line * across; at <= length; at += 1, index += along) {
-      const inside = at < length;
-      const a = inside && hasBefore ? labels[index - across] : UNSEEN;
-      const b = inside && hasAfter ? labels[index] : UNSEEN;
-      if (a === before && b === after) continue;
-      if (before !== after) {
-        tell(before, line, from, at);
-        tell(after, line, from, at);
+/** Pieces that run along rows: a piece goes on as long as the same two labels meet. */
+function edgesBetweenRows(labels, width, height, add) {
+  for (let y = 0; y <= height; y += 1) {
+    let [above, below, from] = [UNSEEN, UNSEEN, 0];
+    for (let x = 0, index = y * width; x <= width; x += 1, index += 1) {
+      const a = x < width && y > 0 ? labels[index - width] : UNSEEN;
+      const b = x < width && y < height ? labels[index] : UNSEEN;
+      if (a === above && b === below) continue;
+      if (above !== below) {
+        add(above, from, y, x, y);
+        add(below, from, y, x, y);
       }
-      before = a;
-      after = b;
-      from = at;
+      above = a;
+      below = b;
+      from = x;
+    }
+  }
+}
+
+/** Pieces that run along columns, all columns at once: memory is read in the order it lies in. */
+function edgesBetweenColumns(labels, width, height, add) {
+  const lefts = new Uint16Array(width + 1).fill(UNSEEN);
+  const rights = new Uint16Array(width + 1).fill(UNSEEN);
+  const starts = new Uint32Array(width + 1);
+  for (let y = 0; y <= height; y += 1) {
+    for (let x = 0, index = y * width; x <= width; x += 1, index += 1) {
+      const a = y < height && x > 0 ? labels[index - 1] : UNSEEN;
+      const b = y < height && x < width ? labels[index] : UNSEEN;
+      if (a === lefts[x] && b === rights[x]) continue;
+      if (lefts[x] !== rights[x]) {
+        add(lefts[x], x, starts[x], x, y);
+        add(rights[x], x, starts[x], x, y);
+      }
+      lefts[x] = a;
+      rights[x] = b;
+      starts[x] = y;
     }
   }
 }
