@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-SETS = ("test", "demo", "stack", "docs", "web", "worker")
+SETS = ("test", "demo", "stack", "docs", "otel", "web", "worker")
 BUILD = ("hatchling>=1.27", "editables>=0.5")
 
 

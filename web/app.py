@@ -9,7 +9,7 @@ import redis
 from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry
 
-from web import access_api, api, errors, health, metrics, owner_api, pages, webhook_api
+from web import access_api, api, errors, health, metrics, owner_api, pages, tracing, webhook_api
 from web.acceptance import Acceptance
 from web.doorkeeper import Doorkeeper
 from web.keyring import KeyRing
@@ -99,6 +99,7 @@ def create_app(
         MAX_FORM_PARTS=MAX_FORM_PARTS,
         TRUSTED_HOSTS=list(settings.trusted_hosts),
     )
+    tracing.attend(app)
     metrics.RequestMetrics().attend(app)
     access = _guard(app, settings, keys=keys, store=store)
     RateLimits(tenants, limiter_redis).attend(app)

@@ -25,7 +25,7 @@ from web.patience import Lingering, PatientSocket
 from web.problems import MEDIA_TYPE, problem
 from web.settings import WebSettings
 from web.streams import STREAMS
-from worker.telemetry import metrics
+from worker.telemetry import metrics, spans
 
 # The longest that gunicorn offers. No path of ours comes near, so a longer one leads nowhere: 404.
 _MAX_REQUEST_LINE = 8190
@@ -126,15 +126,17 @@ def _give_place(arbiter: Any, worker: Any) -> None:
     worker.place = next(place for place in itertools.count() if place not in taken)
 
 
-def _count_at_place(_arbiter: Any, worker: Any) -> None:
+def _watch(_arbiter: Any, worker: Any) -> None:
     metrics.count_at(lambda: f"web-{worker.place}")
+    spans.start("limelight-web")
 
 
-def _end_streams(_arbiter: Any, worker: Any) -> None:
+def _wind_up(_arbiter: Any, worker: Any) -> None:
     """Cut the event streams of a process that ends, so that their clients go on elsewhere."""
     app: Flask | None = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions[STREAMS].close()
+    spans.stop()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
@@ -175,8 +177,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
             # gunicorn's own control socket would be one more door, and a file in the home folder.
             "control_socket_disable": True,
             "pre_fork": _give_place,
-            "post_fork": _count_at_place,
-            "worker_exit": _end_streams,
+            "post_fork": _watch,
+            "worker_exit": _wind_up,
         }.items():
             self.cfg.set(name, value)
 

@@ -53,7 +53,7 @@ from worker.settings import WorkerSettings
 from worker.shutdown import ShutdownFlag, begin_shutdown
 from worker.steward import Census, keep_house
 from worker.tasks import register
-from worker.telemetry import metrics
+from worker.telemetry import metrics, spans
 from worker.telemetry.endpoint import CannotListen
 from worker.telemetry.logs import configure_logging
 
@@ -141,6 +141,7 @@ def build_celery(
     # A receiver of this signal keeps Celery from installing its own log handlers.
     signals.setup_logging.connect(_keep_logging, weak=False)
     signals.worker_process_init.connect(_limit_threads, weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: spans.stop(), weak=False)
     signals.worker_shutting_down.connect(
         lambda **_: begin_shutdown(flag, grace_s=settings.soft_shutdown_s), weak=False
     )
@@ -173,6 +174,7 @@ def build_ports(
     redis = connect(settings)
     if metrics.is_shared():
         metrics.count_at(_place)
+    spans.start("limelight-worker")
     watch = WorkerMetrics()
 
     @cache

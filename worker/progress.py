@@ -11,6 +11,7 @@ from worker.jobs.errors import StoreUnavailable
 from worker.jobs.job import Progress
 from worker.jobs.store import Claim
 from worker.ports import JobStore, Nobody, Observer
+from worker.telemetry import spans, trace
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -83,4 +84,7 @@ class Reporter:
             if left == stage:
                 return
             self._observer.stage(self._claim.job.request.model, left, now - since)
+            step = trace.current()
+            if step is not None:
+                spans.record(left, trace=step.child(), parent=step, seconds=now - since)
         self._entered = None if stage is None else (stage, now)

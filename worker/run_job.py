@@ -36,7 +36,8 @@ from worker.ports import Ports
 from worker.progress import Reporter
 from worker.reuse import WorkShared
 from worker.serving.errors import PredictorUnavailable
-from worker.telemetry.trace import Trace, working_on
+from worker.telemetry import spans
+from worker.telemetry.trace import working_on
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -96,20 +97,37 @@ def run_job(ref: JobRef, *, ports: Ports) -> Outcome:
         log.warning("the job could not be claimed, the sweeper will find it", error=str(error))
         return "lost"
     # A record of before there were traces has none.
-    trace = (Trace.parse(claim.job.traceparent) or Trace.new()).child()
+    trace, parent = spans.continued(claim.job.traceparent)
+    began = time.monotonic()
     with (
         working_on(trace),
         structlog.contextvars.bound_contextvars(
             model=claim.job.request.model, trace_id=trace.trace_id
         ),
     ):
-        return _attempt(claim, ports)
+        outcome = _attempt(claim, ports)
+    seconds = time.monotonic() - began
+    ports.observer.attempt(claim.job.request.model, outcome, seconds)
+    spans.record(
+        "explain",
+        trace=trace,
+        parent=parent,
+        seconds=seconds,
+        kind="consumer",
+        attributes={
+            "limelight.job": claim.job.ref.id,
+            "limelight.tenant": claim.job.ref.tenant,
+            "limelight.model": claim.job.request.model,
+            "limelight.outcome": outcome,
+        },
+        failed=outcome in ("failed", "lost"),
+    )
+    return outcome
 
 
 def _attempt(claim: Claim, ports: Ports) -> Outcome:
     """Work on a claimed job until it has ended or is in other hands."""
     log.info("job claimed", fence=claim.fence, attempt=claim.job.attempts)
-    began = time.monotonic()
     report = Reporter(ports.store, claim, every_s=ports.limits.report_s, observer=ports.observer)
     with Heartbeat(
         ports.store,
@@ -121,7 +139,6 @@ def _attempt(claim: Claim, ports: Ports) -> Outcome:
         ending = _work(claim, ports, heartbeat, report)
         report.leave()
         outcome = _end(ending, patience_s=ports.limits.lease_s)
-    ports.observer.attempt(claim.job.request.model, outcome, time.monotonic() - began)
     log.info("job left", outcome=outcome, fence=claim.fence)
     return outcome
 

@@ -16,7 +16,7 @@ from worker.serving.channel import Connection
 from worker.serving.errors import PredictorDeadline
 from worker.serving.faults import Asked, can_pass, code_of, translate
 from worker.serving.rpc import ServingStub
-from worker.telemetry import trace
+from worker.telemetry import spans, trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,7 @@ class Call:
     request: Any
     rows: int
     attempts: int = 0
+    step: trace.Trace | None = None
     started: float = 0.0
     future: Any = None
     ended: float | None = None
@@ -184,7 +185,8 @@ class Caller:
         send = _METHODS[call.method](self._connection.stub())
         metadata = self._connection.metadata
         if (step := trace.current()) is not None:
-            metadata += ((trace.HEADER, str(step.child())),)
+            call.step = step.child()
+            metadata += ((trace.HEADER, str(call.step)),)
         call.begin(send.future(call.request, timeout=timeout_s, metadata=metadata))
         self.calls += 1
 
@@ -254,15 +256,36 @@ class Caller:
             status = code_of(error)
             raise
         finally:
-            self._observe(
-                CallRecord(
-                    model=self._asked.model,
-                    method=call.method,
-                    rows=call.rows,
-                    seconds=(call.ended or time.monotonic()) - call.started,
-                    status=status.name,
-                    is_retry=call.attempts > 1,
-                )
+            self._tell(call, status=status.name)
+
+    def _tell(self, call: Call, *, status: str) -> None:
+        """Tell those who watch of a call that has ended."""
+        seconds = (call.ended or time.monotonic()) - call.started
+        self._observe(
+            CallRecord(
+                model=self._asked.model,
+                method=call.method,
+                rows=call.rows,
+                seconds=seconds,
+                status=status,
+                is_retry=call.attempts > 1,
+            )
+        )
+        if call.step is not None:
+            spans.record(
+                call.method,
+                trace=call.step,
+                parent=trace.current(),
+                seconds=seconds,
+                kind="client",
+                attributes={
+                    "rpc.system": "grpc",
+                    "rpc.method": call.method,
+                    "rpc.grpc.status": status,
+                    "limelight.model": self._asked.model,
+                    "limelight.images": call.rows,
+                },
+                failed=status != grpc.StatusCode.OK.name,
             )
 
     def _wait_until_over(self, call: Call) -> None:

@@ -43,9 +43,9 @@ class Trace:
         return f"00-{self.trace_id}-{self.span_id}-{int(self.is_sampled):02x}"
 
     @classmethod
-    def new(cls) -> Self:
+    def new(cls, *, is_sampled: bool = False) -> Self:
         """Begin a trace."""
-        return cls(secrets.token_hex(16), secrets.token_hex(8))
+        return cls(secrets.token_hex(16), secrets.token_hex(8), is_sampled)
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:

@@ -21,7 +21,8 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from worker.jobs.errors import ErasedJob, StoreFull, StoreUnavailable, UnknownJob
 from worker.jobs.job import Job, JobRef, Status
-from worker.telemetry.trace import HEADER, Trace
+from worker.telemetry import spans
+from worker.telemetry.trace import HEADER
 from worker.webhooks import payload
 from worker.webhooks.addresses import Policy, host_of
 from worker.webhooks.delivery import Sender
@@ -181,7 +182,7 @@ class Dispatcher:
         status = cast("Status", parcel.member.status)
         job = self.jobs.get(ref)
         # A record of before there were traces has none.
-        trace = (Trace.parse(job.traceparent) or Trace.new()).child()
+        trace, parent = spans.continued(job.traceparent)
         bind_contextvars(model=job.request.model, trace_id=trace.trace_id)
         body = payload.build(job, status=status, at=parcel.at)
         secrets = self.secrets.for_signing(ref.tenant, now=at)
@@ -190,9 +191,20 @@ class Dispatcher:
             HEADER: str(trace),
             **signed_headers(parcel.id, body, secrets=secrets, at=at),
         }
-        return self.sender.send(
+        started = monotonic()
+        outcome = self.sender.send(
             parcel.url, body.encode(), headers=headers, policy=self.policy_of(ref.tenant)
         )
+        spans.record(
+            "webhook",
+            trace=trace,
+            parent=parent,
+            seconds=monotonic() - started,
+            kind="client",
+            attributes={"limelight.job": ref.id, "limelight.event": parcel.event},
+            failed=outcome.error is not None,
+        )
+        return outcome
 
     def _settle(self, parcel: Parcel, outcome: Outcome, began: datetime) -> None:
         attempt = Attempt(

@@ -25,7 +25,7 @@ from worker.jobs.connection import connect
 from worker.jobs.environment import problems_of
 from worker.jobs.store import Store
 from worker.jobs.tenants import TenantsError, load_tenants
-from worker.telemetry import metrics
+from worker.telemetry import metrics, spans
 from worker.telemetry.endpoint import CannotListen
 from worker.telemetry.logs import configure_logging
 from worker.webhooks.addresses import Policy
@@ -68,7 +68,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.info("webhooks starting", threads=settings.webhook_threads)
+    spans.start("limelight-webhooks")
     build(settings, tls=tls, policy_of=policy_of, watch=watch).run(stop)
+    spans.stop()
     log.info("webhooks stopped")
     return os.EX_OK
 

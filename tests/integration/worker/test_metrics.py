@@ -33,10 +33,10 @@ SMALL = {
     "options.segmentation.rows": "4",
     "options.segmentation.columns": "4",
     "options.samples": "18",
-    "options.stop_when_settled": "false",
+    "options.stopping": "fixed",
     "overlays": "signed",
 }
-LONG = {"samples": 1000, "stop_when_settled": False}
+LONG = {"samples": 1000, "stopping": "fixed"}
 
 
 @pytest.fixture
@@ -96,7 +96,8 @@ def test_totals_over_all_processes_are_what_happened(
     posts = {"method": "POST", "route": "/v1/explanations", "status": "202"}
     assert of_web.total("limelight_http_request_duration_seconds_count", **posts) == JOBS
     assert of_web.total("limelight_jobs_queued") == of_web.total("limelight_jobs_processing") == 0
-    assert of_web.total("limelight_model_in_flight_limit", model=NAME) == 2
+    # The profile's, or one less where this machine was busy and the server given way.
+    assert of_web.total("limelight_model_in_flight_limit", model=NAME) in (1, 2)
     assert of_web.total("limelight_workers") == of_web.total("limelight_redis_up") == 1
 
     attempts = of_worker.values("limelight_attempt_duration_seconds_count", "outcome")
