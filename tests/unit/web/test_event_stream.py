@@ -183,8 +183,13 @@ def test_events_arrive_as_they_happen_and_the_stream_ends_with_the_job(service, 
 
 def test_several_clients_of_one_job_each_get_what_they_have_not_seen(service, ref, listen):
     seen = service.store.happen(ref, "processing", attempt="1")
+    # So that they are at different places when news of the job are read.
+    service.store.down = True
     streams, early = listen()
     _, late = listen(streams, after=sse.read_id(seen.id))
+    for client in (early, late):
+        read_until(client, b"retry")
+    service.store.down = False
     finish(service, ref)
     told = [[one.event for one in messages(read_to_end(client))] for client in (early, late)]
     assert told == [["queued", "processing", "succeeded"], ["succeeded"]]
