@@ -171,6 +171,8 @@ class Model:
         Class names by index; only where one model was asked for.
     problem : str or None
         Why it is not available.
+    warnings : tuple of str
+        What makes one doubt that it is configured rightly, though it works.
     """
 
     name: str
@@ -183,6 +185,7 @@ class Model:
     class_count: int | None = None
     labels: tuple[str, ...] | None = None
     problem: str | None = None
+    warnings: tuple[str, ...] = ()
     seen_at: datetime | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -225,7 +228,7 @@ def _segment(document: Mapping[str, Any]) -> Segment:
 
 def _model(document: Mapping[str, Any]) -> Model:
     known = known_fields(Model, document)
-    for name in ("input_size", "labels"):
+    for name in ("input_size", "labels", "warnings"):
         if name in known:
             known[name] = tuple(known[name])
     known["seen_at"] = moment(document.get("seen_at"))

@@ -59,6 +59,10 @@ class Model(TypedDict):
     dtype: str | None
     class_count: int | None
     problem: Annotated[str | None, Field(description="Why it is unavailable, and the cure.")]
+    warnings: Annotated[
+        list[str],
+        Field(description="What makes one doubt that it is configured rightly, though it works."),
+    ]
     seen_at: Timestamp
     links: ModelLinks
     labels: NotRequired[

@@ -121,6 +121,7 @@ def model_view(entry: ModelEntry, *, with_labels: bool) -> Model:
         "dtype": entry.dtype,
         "class_count": entry.class_count,
         "problem": entry.problem,
+        "warnings": list(entry.warnings),
         "seen_at": timestamp(entry.seen_at),
         "links": {"self": f"/v1/models/{entry.name}"},
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TextIO
 
+from worker.serving.errors import PredictorError
 from worker.serving.model import ServedModel
 from worker.serving.profile import ModelProfile
 
@@ -19,6 +20,9 @@ class Checked(Protocol):
 
     def check(self, *, timeout_s: float) -> list[str]:
         """Return everything that keeps it from being explained, each with its cure."""
+
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        """Return what makes one doubt that it is configured as it should be."""
 
 
 def check_profiles(profiles: Mapping[str, ModelProfile]) -> int:
@@ -42,8 +46,20 @@ def report(models: Mapping[str, Checked], *, out: TextIO) -> int:
         out.write("There are no models to check.\n")
         return os.EX_CONFIG
     with ThreadPoolExecutor(max_workers=min(len(models), 16)) as pool:
-        found = list(pool.map(lambda model: model.check(timeout_s=TIMEOUT_S), models.values()))
-    for name, problems in zip(models, found, strict=True):
+        found = list(pool.map(_diagnose, models.values()))
+    for name, (problems, doubts) in zip(models, found, strict=True):
         out.write(f"{name}: {'cannot be explained' if problems else 'ok'}\n")
         out.writelines(f"  {problem}\n" for problem in problems)
-    return os.EX_CONFIG if any(found) else 0
+        out.writelines(f"  warning: {doubt}\n" for doubt in doubts)
+    return os.EX_CONFIG if any(problems for problems, _ in found) else 0
+
+
+def _diagnose(model: Checked) -> tuple[list[str], list[str]]:
+    problems = model.check(timeout_s=TIMEOUT_S)
+    if problems:
+        return problems, []
+    try:
+        return [], model.doubts(timeout_s=TIMEOUT_S)
+    except PredictorError as error:
+        # It worked a moment ago.
+        return [error.detail], []

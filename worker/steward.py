@@ -34,6 +34,9 @@ class Served(Protocol):
     def check(self, *, timeout_s: float) -> list[str]:
         """Return everything that keeps the model from being explained, each with its cure."""
 
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        """Return what makes one doubt that it is configured as it should be, or raise as above."""
+
 
 class Publisher(Protocol):
     """Where the catalogue is published."""
@@ -54,6 +57,7 @@ class Watch:
         self._model = model
         self._checked: int | None = None
         self._problem: str | None = None
+        self._doubts: tuple[str, ...] = ()
 
     def look(self) -> ModelEntry:
         """Return the catalogue's entry of the model as it is now."""
@@ -65,6 +69,12 @@ class Watch:
             problems = self._model.check(timeout_s=CHECK_TIMEOUT_S)
             if problems:
                 return self._unavailable(" ".join(problems))
+            try:
+                self._doubts = tuple(self._model.doubts(timeout_s=CHECK_TIMEOUT_S))
+            except PredictorError as error:
+                return self._unavailable(error.detail, context=error.context)
+            for doubt in self._doubts:
+                log.warning("model in doubt", model=self._name, doubt=doubt)
             log.info("model available", model=self._name, version=resolved.version)
         self._checked, self._problem = resolved.version, None
         return ModelEntry(
@@ -77,6 +87,7 @@ class Watch:
             dtype=resolved.dtype,
             class_count=resolved.class_count,
             labels=resolved.labels,
+            warnings=self._doubts,
         )
 
     def _unavailable(self, problem: str, *, context: str = "") -> ModelEntry:

@@ -63,5 +63,5 @@ def _row(model: Model) -> tuple[str, ...]:
         "-" if model.version is None else str(model.version),
         "-" if size is None else f"{size[0]} x {size[1]}",
         "-" if model.class_count is None else str(model.class_count),
-        model.problem or "",
+        model.problem or " ".join(f"warning: {one}" for one in model.warnings),
     )

@@ -220,6 +220,7 @@ class FakeModel:
     batches: int = 0
     closed: int = 0
     problems: list[str] = field(default_factory=list)
+    doubted: list[str] = field(default_factory=list)
     checks: int = 0
     resolutions: list[int | None] = field(default_factory=list)
     max_in_flight: int = 2
@@ -240,6 +241,9 @@ class FakeModel:
     def check(self, *, timeout_s: float) -> list[str]:
         self.checks += 1
         return self.problems
+
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        return self.doubted
 
     def predictor(
         self,

@@ -34,6 +34,8 @@ class ModelEntry:
         Class names by class index, where the profile has them.
     problem : str or None
         Why it is unavailable, and the cure.
+    warnings : tuple of str
+        What makes one doubt that it is configured as it should be, though it works.
     seen_at : float
         When a worker last published it, in Unix seconds of the Redis clock.
     """
@@ -48,6 +50,7 @@ class ModelEntry:
     class_count: int | None = None
     labels: tuple[str, ...] | None = None
     problem: str | None = None
+    warnings: tuple[str, ...] = ()
     seen_at: float = 0.0
 
 
@@ -103,7 +106,7 @@ class Catalogue:
 def _entry(text: bytes) -> ModelEntry:
     members = json.loads(text)
     # JSON has lists where a frozen value has tuples.
-    for name in ("input_size", "labels"):
+    for name in ("input_size", "labels", "warnings"):
         if members.get(name) is not None:
             members[name] = tuple(members[name])
     return known(ModelEntry, members)

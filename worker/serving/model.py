@@ -24,7 +24,7 @@ from worker.serving.errors import PredictorError, ProfileMismatch
 from worker.serving.faults import Asked
 from worker.serving.inputs import encoder
 from worker.serving.labels import read_labels
-from worker.serving.outputs import ScoreReader
+from worker.serving.outputs import ScoreReader, doubt
 from worker.serving.pace import Pace
 from worker.serving.predictor import BatchLimit, Predictor
 from worker.serving.profile import ModelProfile
@@ -171,6 +171,25 @@ class ServedModel:
         except PredictorError as error:
             return [error.detail, *self._versions(error, timeout_s=timeout_s)]
         return []
+
+    def doubts(self, *, timeout_s: float = 30.0) -> list[str]:
+        """Return what makes one doubt that a model which works is configured as it should be.
+
+        Scores a grey and a noisy image: of one alone even logits can look like probabilities.
+
+        Raises
+        ------
+        PredictorError
+        """
+        if self.profile.activation != "none":
+            return []
+        resolved = self.resolve(None, timeout_s=timeout_s)
+        shape = (1, *resolved.input_size, resolved.channels)
+        noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        images = np.concatenate([np.full(shape, _GREY, np.uint8), noise])
+        predictor = self.predictor(resolved, deadline_s=timeout_s)
+        found = doubt(np.concatenate(list(predictor([images]))))
+        return [] if found is None else [found]
 
     def close(self) -> None:
         """Close the channel of this process."""

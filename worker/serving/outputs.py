@@ -15,6 +15,38 @@ from worker.serving.stubs.prediction_service_pb2 import PredictResponse
 
 # A float32 probability may overshoot by rounding.
 _SLACK = 1e-4
+# Of a thousand classes in float16, or rounded by quantisation.
+_SUM_SLACK = 0.05
+
+
+def doubt(scores: NDArray[np.float64]) -> str | None:
+    """Say what makes one doubt that scores to which no activation was applied are probabilities.
+
+    That they are is nowhere written, and logits give an explanation too, of another quantity. So
+    it is no error: a model may score by whatever its makers chose.
+
+    Parameters
+    ----------
+    scores : float64 (rows, classes)
+
+    Returns
+    -------
+    str or None
+        With its cure; None if they look like probabilities.
+    """
+    low, high, sums = float(scores.min()), float(scores.max()), scores.sum(axis=1)
+    if low < -_SLACK or high > 1 + _SLACK:
+        return (
+            f"Its scores lie between {low:.3g} and {high:.3g}, as logits do: set activation = "
+            "'softmax', or 'sigmoid' where several classes may be true at once."
+        )
+    if np.abs(sums - 1).max() > _SUM_SLACK:
+        return (
+            f"Its scores add up to {sums[np.abs(sums - 1).argmax()]:.3g} instead of 1. That is "
+            "right where several classes may be true at once; else set output to the tensor that "
+            "holds the probabilities."
+        )
+    return None
 
 
 class ScoreReader:

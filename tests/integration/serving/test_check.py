@@ -9,7 +9,7 @@ from tests.integration.serving.conftest import MakeModel
 from tests.integration.serving.server import Serving, image_signature, tensor_info
 from worker.serving import tensors
 from worker.serving.model import ServedModel
-from worker.serving.stubs.tensor_pb2 import DataType
+from worker.serving.stubs.tensor_pb2 import DataType, TensorProto
 
 pytestmark = pytest.mark.integration
 
@@ -71,6 +71,29 @@ def test_scores_that_are_none_are_a_problem_that_only_a_trial_finds(
     (problem,) = model.check()
     assert "NaN" in problem
     assert model.status().state == "available"
+
+
+@pytest.mark.parametrize(
+    ("scores", "doubt"),
+    [
+        ([0.1, 0.2, 0.7], None),
+        ([-2.5, 0.3, 9.0], "lie between -2.5 and 9, as logits do: set activation = 'softmax'"),
+        ([0.9, 0.8, 0.1], "add up to 1.8 instead of 1"),
+    ],
+)
+def test_scores_that_are_no_probabilities_raise_a_doubt_and_are_no_problem(
+    make_model: MakeModel, port: int, serving: Serving, scores: list[float], doubt: str | None
+) -> None:
+    def answer(tensor: TensorProto) -> TensorProto:
+        rows = tensor.tensor_shape.dim[0].size
+        return tensors.from_array(np.tile(np.array(scores, np.float32), (rows, 1)))
+
+    serving.answer = answer
+    model = make_model(port)
+    assert model.check() == []
+    found = model.doubts()
+    assert (found == []) if doubt is None else (doubt in found[0])
+    assert make_model(port, activation="softmax").doubts() == []
 
 
 def test_what_is_served_instead_is_told(make_model: MakeModel, port: int, serving: Serving) -> None:

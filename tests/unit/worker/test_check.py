@@ -10,10 +10,21 @@ class Works:
     def check(self, *, timeout_s: float) -> list[str]:
         return []
 
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        return []
+
+
+class IsInDoubt(Works):
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        return ["Its scores lie between -3 and 7."]
+
 
 class Fails:
     def check(self, *, timeout_s: float) -> list[str]:
         return ["The output 'scores' does not exist: it has 'probabilities'."]
+
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        raise AssertionError("what does not work needs no second look")
 
 
 def test_models_that_work_are_named_and_the_exit_code_is_zero() -> None:
@@ -29,6 +40,15 @@ def test_a_model_that_does_not_work_is_told_with_its_problems() -> None:
         "cats: ok",
         "dogs: cannot be explained",
         "  The output 'scores' does not exist: it has 'probabilities'.",
+    ]
+
+
+def test_a_doubt_is_told_and_is_no_failure() -> None:
+    out = io.StringIO()
+    assert report({"cats": IsInDoubt()}, out=out) == 0
+    assert out.getvalue().splitlines() == [
+        "cats: ok",
+        "  warning: Its scores lie between -3 and 7.",
     ]
 
 

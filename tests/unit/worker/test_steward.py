@@ -20,6 +20,9 @@ class Away:
     def check(self, *, timeout_s: float) -> list[str]:
         raise AssertionError("a model that is away cannot be checked")
 
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        raise AssertionError("a model that is away cannot be looked at")
+
 
 class FakeCatalogue:
     def __init__(self) -> None:
@@ -76,6 +79,16 @@ def test_a_model_whose_answers_cannot_be_used_is_published_with_the_cure(
     model.problems = []
     looking.take()
     assert catalogue.latest["quadrants"].state == "available"
+
+
+def test_what_makes_one_doubt_a_model_is_told_and_keeps_nobody_from_it(
+    catalogue: FakeCatalogue,
+) -> None:
+    looking = census({"quadrants": FakeModel(doubted=["Its scores add up to 3."])}, catalogue)
+    looking.take()
+    looking.take()
+    assert catalogue.latest["quadrants"].state == "available"
+    assert catalogue.latest["quadrants"].warnings == ("Its scores add up to 3.",)
 
 
 def test_each_version_is_checked_once(catalogue: FakeCatalogue) -> None:
