@@ -27,7 +27,7 @@ from tests.bench import (
 )
 from tests.bench.accuracy import measuring as accuracy
 from tests.bench.figure import Figure
-from tests.bench.peers import timing
+from tests.bench.peers import queueing, timing
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "importing": importing.measure,
@@ -40,6 +40,8 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "installed": installed_size.measure,
     "accuracy": accuracy.measure,
     "non_model": timing.measure_non_model,
+    "throughput": queueing.measure_throughput,
+    "peak_memory": queueing.measure_memory,
     **{f"peers_{name}": bench for name, bench in timing.MEASURES.items()},
 }
 TAKES_HOURS = frozenset({"accuracy"})

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from deploy.demo import build_models
-from tests.support import dog_model
+from tests.support import dog_model, large_model
 
 MODELS: Final = build_models.DEFAULT_DIRECTORY
 IMAGENET_LABELS: Final = MODELS / "labels" / "imagenet-1k.txt"
@@ -55,6 +55,14 @@ def dog_breeds() -> Path:
         pytest.skip(f"the dog network cannot be fetched: {result.stderr.strip()}")
     assert result.returncode == 0, result.stderr
     return MODELS / dog_model.MODEL_NAME
+
+
+def large_efficientnet() -> Path:
+    """Base path of EfficientNet-Lite0 for 640 by 640 pixels."""
+    efficientnet_lite0()
+    result = _run("tests.support.large_model")
+    assert result.returncode == 0, result.stderr
+    return MODELS / large_model.MODEL_NAME
 
 
 @contextmanager

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import grpc
 import numpy as np
+import psutil
 from lime.lime_image import LimeImageExplainer
 from numpy.typing import NDArray
 
 from tests.bench.accuracy.networks import SOURCES
 from tests.bench.accuracy.photographs import photograph
-from tests.bench.holding_back import Fastest
 from tests.support.models import running_model_server
 from worker.explain.explain import explain
 from worker.explain.explanation import Explanation
@@ -37,44 +39,62 @@ PHOTOGRAPH: Final = "cat"
 _TIMEOUT_S: Final = 120.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Time that passed, and CPU seconds of client and server together.
+
+    The latter hardly depend on what else the machine does. Where the server is kept busy all the
+    time they are in proportion to the former.
+    """
+
+    wall_s: float
+    cpu_s: float
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(wall_s=self.wall_s - other.wall_s, cpu_s=self.cpu_s - other.cpu_s)
+
+
+def so_far(processes: Iterable[psutil.Process]) -> Cost:
+    """Tell the time, and the CPU seconds that processes have used."""
+    times = [process.cpu_times() for process in processes]
+    return Cost(wall_s=time.perf_counter(), cpu_s=sum(one.user + one.system for one in times))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rig:
     """One network being served, and one photograph.
 
     Attributes
     ----------
-    paced, unpaced : ServedModel
-        As a worker has it by default, and without giving way to anybody.
+    server : psutil.Process
+    profile : ModelProfile
     """
 
     name: str
     image: NDArray[np.uint8]
     stub: ServingStub
     resolved: ResolvedModel
-    paced: ServedModel
-    unpaced: ServedModel
+    server: psutil.Process
+    profile: ModelProfile
 
-    def bare(self, size: int) -> float:
-        """Seconds for ``CALLS`` ready-made images in batches of ``size``, two of them in flight."""
+    def bare(self, size: int) -> Cost:
+        """Cost of ``CALLS`` ready-made images in batches of ``size``, two of them in flight."""
         requests = {rows: self._ready(rows) for rows in (size, CALLS % size) if rows}
         rows = [min(size, CALLS - start) for start in range(0, CALLS, size)]
         pending: deque[grpc.Future] = deque()
-        started = time.perf_counter()
+        so_far = self._so_far()
         for count in rows:
             if len(pending) == IN_FLIGHT:
                 pending.popleft().result()
             pending.append(self.stub.predict.future(requests[count], timeout=_TIMEOUT_S))
         while pending:
             pending.popleft().result()
-        return time.perf_counter() - started
+        return self._so_far() - so_far
 
-    def ours(
-        self, options: ExplanationOptions, *, held_back: bool = True
-    ) -> tuple[float, Explanation]:
-        """Seconds for an explanation of the first class, segmentation and fit included, and it."""
-        model = self.paced if held_back else self.unpaced
+    def ours(self, model: ServedModel, options: ExplanationOptions) -> tuple[Cost, Explanation]:
+        """Explain the first class; the cost has segmentation and fit in it."""
         predictor = model.predictor(self.resolved, deadline_s=_TIMEOUT_S)
-        started = time.perf_counter()
+        so_far = self._so_far()
         explanation = explain(
             self.image,
             options=options,
@@ -82,20 +102,25 @@ class Rig:
             score=predictor,
             batch_size=predictor.batch_size,
         )
-        return time.perf_counter() - started, explanation
+        return self._so_far() - so_far, explanation
 
-    def lime(self, *, seed: int) -> tuple[float, NDArray[np.float64]]:
-        """Seconds for lime's explanation at its defaults, and its attributions (S,)."""
+    def lime(self, *, seed: int) -> tuple[Cost, NDArray[np.float64]]:
+        """Explain by lime at its defaults: the cost, and the attributions (S,)."""
         explainer = LimeImageExplainer(random_state=seed, verbose=False)
-        started = time.perf_counter()
-        found = explainer.explain_instance(
-            self.image, self._classify, top_labels=1, num_samples=CALLS, progress_bar=False
-        )
-        took = time.perf_counter() - started
+        so_far = self._so_far()
+        # It draws a progress bar, which costs next to nothing, on stderr.
+        with contextlib.redirect_stderr(io.StringIO()):
+            found = explainer.explain_instance(
+                self.image, self._classify, top_labels=1, num_samples=CALLS
+            )
+        cost = self._so_far() - so_far
         attributions = np.zeros(int(found.segments.max()) + 1)
         for segment, value in found.local_exp[found.top_labels[0]]:
             attributions[segment] = value
-        return took, attributions
+        return cost, attributions
+
+    def _so_far(self) -> Cost:
+        return so_far([self.server, psutil.Process()])
 
     def _classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         response: PredictResponse = self.stub.predict(self._request(images), timeout=_TIMEOUT_S)
@@ -129,12 +154,11 @@ def rig(name: str) -> Iterator[Rig]:
             address=f"dns:///{server.target}",
             preprocess=source.preprocess,
         )
-        paced = ServedModel(profile)
         yield Rig(
             name=name,
             image=photograph(PHOTOGRAPH, source.input_size),
             stub=ServingStub(channel),
-            resolved=paced.resolve(None, timeout_s=_TIMEOUT_S),
-            paced=paced,
-            unpaced=ServedModel(profile, pace=Fastest(max(BARE_SIZES))),
+            resolved=ServedModel(profile).resolve(None, timeout_s=_TIMEOUT_S),
+            server=psutil.Process(server.process.pid),
+            profile=profile,
         )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from tests.bench.accuracy.networks import NETWORKS, network
 from tests.bench.accuracy.photographs import photograph
 from tests.bench.accuracy.runs import Method, picture
 from tests.bench.figure import Figure, median_ratio
-from tests.bench.peers.rig import BARE_SIZES, CALLS, PHOTOGRAPH, Rig, rig
+from tests.bench.holding_back import Fastest
+from tests.bench.peers.rig import BARE_SIZES, CALLS, PHOTOGRAPH, Cost, Rig, rig
 from worker.allocation import keep_freed_memory
 from worker.explain.explain import explain
 from worker.explain.options import TopClasses
 from worker.explain.presets import resolve
+from worker.serving.model import ServedModel
 from worker.serving.preprocess import affine, to_float
 from worker.serving.tensors import from_array
 
@@ -42,51 +45,65 @@ MEASURES = {name: partial(measure, name) for name in NETWORKS}
 
 
 def _beside(served: Rig, *, ours: Method, lime: Method) -> Iterator[Figure]:
-    size = min(BARE_SIZES, key=served.bare)
-    fixed, default = resolve("default", {"stopping": "fixed"}), resolve("default", {})
+    size = min(BARE_SIZES, key=lambda rows: served.bare(rows).cpu_s)
+    fixed = resolve("default", {"stopping": "fixed"})
+    paced = ServedModel(served.profile)
+    unpaced = ServedModel(served.profile, pace=Fastest(size))
     # The pace of a worker is known from the jobs before.
-    served.ours(fixed)
-    served.ours(fixed, held_back=False)
-    took: dict[str, list[float]] = {}
+    served.ours(paced, fixed)
+    costs: dict[str, list[Cost]] = {}
     errors: dict[str, list[float]] = {"ours": [], "lime": []}
-    calls = []
+    images = []
     for seed in range(ROUNDS):
-        took.setdefault("bare", []).append(served.bare(size))
-        took.setdefault("ours", []).append(served.ours(fixed)[0])
-        took.setdefault("unpaced", []).append(served.ours(fixed, held_back=False)[0])
-        seconds, answer = served.ours(resolve("default", {"seed": seed}))
-        took.setdefault("default", []).append(seconds)
+        default, answer = served.ours(paced, resolve("default", {"seed": seed}))
+        theirs, attributions = served.lime(seed=seed)
+        for kind, cost in (
+            ("bare", served.bare(size)),
+            ("ours", served.ours(paced, fixed)[0]),
+            ("unpaced", served.ours(unpaced, fixed)[0]),
+            ("default", default),
+            ("lime", theirs),
+        ):
+            costs.setdefault(kind, []).append(cost)
+        images.append(answer.images_scored)
         errors["ours"].append(_error(ours, answer.classes[0].attributions))
-        calls.append(answer.images_scored)
-        seconds, attributions = served.lime(seed=seed)
-        took.setdefault("lime", []).append(seconds)
         errors["lime"].append(_error(lime, attributions))
-    assert default.samples == CALLS
-    yield from _figures(served.name, took, errors, calls)
+    yield from _costs(served.name, costs)
+    error = statistics.median(errors["lime"])
+    for what, value, unit, goal in (
+        ("error at our default", statistics.median(errors["ours"]), "share", error),
+        ("error of lime at its default", error, "share", None),
+        ("images scored at our default", statistics.median(images), "images", None),
+    ):
+        yield Figure(name=f"{what}, {served.name}", value=value, unit=unit, goal=goal)
 
 
-def _figures(
-    name: str,
-    took: dict[str, list[float]],
-    errors: dict[str, list[float]],
-    calls: list[int],
-) -> Iterator[Figure]:
-    def figure(what: str, value: float, unit: str, **goal: Any) -> Figure:
-        return Figure(name=f"{what}, {name}", value=value, unit=unit, **goal)
-
-    bare = took["bare"]
-    yield figure("bare client, 1000 images", statistics.median(bare), "s")
-    yield figure("overhead", median_ratio(took["ours"], bare), "x", goal=1.05)
-    yield figure("overhead without holding back", median_ratio(took["unpaced"], bare), "x")
-    yield figure("overhead of lime", median_ratio(took["lime"], bare), "x")
-    yield figure(
-        "explain_speedup", median_ratio(took["lime"], took["default"]), "x",
-        goal=3.0, goal_is="at least",
-    )  # fmt: skip
-    theirs = statistics.median(errors["lime"])
-    yield figure("error at our default", statistics.median(errors["ours"]), "share", goal=theirs)
-    yield figure("error of lime at its default", theirs, "share")
-    yield figure("images scored at our default", statistics.median(calls), "images")
+def _costs(name: str, costs: Mapping[str, Sequence[Cost]]) -> Iterator[Figure]:
+    for how, of in (("", attrgetter("wall_s")), (" in CPU seconds", attrgetter("cpu_s"))):
+        took = {kind: [of(cost) for cost in found] for kind, found in costs.items()}
+        yield Figure(
+            name=f"bare client, {CALLS} images{how}, {name}",
+            value=statistics.median(took["bare"]),
+            unit="s",
+        )
+        for kind, what, goal in (
+            ("ours", "", 1.05),
+            ("unpaced", " without holding back", None),
+            ("lime", " of lime", None),
+        ):
+            yield Figure(
+                name=f"overhead{what}{how}, {name}",
+                value=median_ratio(took[kind], took["bare"]),
+                unit="x",
+                goal=goal,
+            )
+        yield Figure(
+            name=f"explain_speedup{how}, {name}",
+            value=median_ratio(took["lime"], took["default"]),
+            unit="x",
+            goal=3.0,
+            goal_is="at least",
+        )
 
 
 def _error(method: Method, attributions: NDArray[np.float64]) -> float:
