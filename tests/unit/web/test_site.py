@@ -127,6 +127,14 @@ def test_an_old_link_says_that_the_job_is_past_its_retention(service):
     assert look(service, f"/explanations/{UNKNOWN}").status_code == 404
 
 
+def test_a_store_that_is_away_is_told_on_a_page(service):
+    service.store.down = True
+    answer = look(service, "/")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert answer.headers["Retry-After"] == "5"
+    assert "hunter2" not in answer.text
+
+
 def test_a_job_is_canceled_from_its_page(service):
     job_id = explain(service)
     answer = service.client.post(f"/explanations/{job_id}/cancel", headers=BROWSER)
