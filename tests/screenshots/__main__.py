@@ -47,7 +47,7 @@ class Shot:
 
 
 def point_at_the_eye(page: Page) -> None:
-    """Point at the region around the cat's left eye."""
+    """Point at the segment around the cat's left eye."""
     box = page.locator("#stage").bounding_box()
     if box is not None:
         page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])

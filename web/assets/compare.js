@@ -34,7 +34,7 @@ async function start() {
 async function loadSide(element) {
   const evidence = await loadEvidence(element.dataset);
   const figures = evidence.classes.get(element.dataset.class);
-  // By pixel, a region's attribution is spread over its area: for one percent of the image.
+  // By pixel, a segment's attribution is spread over its area: for one percent of the image.
   const values =
     mode === "pixels"
       ? figures.attributions.map((one, segment) => (evidence.areas[segment] ? one / (100 * evidence.areas[segment]) : 0))
@@ -46,9 +46,9 @@ const readoutOf = (element) => find(".side-readout", element.parentElement);
 
 function open(element, side, sides) {
   const stage = new Stage(element, {
-    regions: side.regions,
+    segments: side.segments,
     photo: side.photo,
-    label: "The image and its regions. Arrow keys go from region to region, Home to the strongest.",
+    label: "The image and its segments. Arrow keys go from segment to segment, Home to the strongest.",
     strongest: () => side.figures.order[0],
     onShow: (segment, { announced }) => {
       tell(side, segment);
@@ -61,7 +61,7 @@ function open(element, side, sides) {
   return stage;
 }
 
-/** Where regions are the same, pointing at one points at it everywhere. */
+/** Where segments are the same, pointing at one points at it everywhere. */
 function together(sides, segment) {
   for (const side of [...sides, ...(sides.extra ?? [])]) {
     if (side.stage && side.stage.shown !== segment) side.stage.show(segment);
@@ -77,7 +77,7 @@ function tell(side, segment) {
   const error = mode === "pixels" ? undefined : side.errors?.[segment] ?? side.figures?.standard_errors?.[segment];
   const margin = error === undefined ? "" : ` ± ${number(Z95 * error)}`;
   const unit = mode === "pixels" ? " per 1 % of the image" : "";
-  side.readout.textContent = `Region ${segment}: ${signed(value)}${margin}${unit}`;
+  side.readout.textContent = `Segment ${segment}: ${signed(value)}${margin}${unit}`;
 }
 
 function difference(sides, limit) {
@@ -94,7 +94,7 @@ function difference(sides, limit) {
   );
   const order = values.map((_, segment) => segment).sort((x, y) => Math.abs(values[y]) - Math.abs(values[x]));
   const side = {
-    regions: a.regions, photo: a.photo, areas: a.areas, values,
+    segments: a.segments, photo: a.photo, areas: a.areas, values,
     errors: Number.isNaN(errors[0]) ? undefined : errors, figures: { order }, readout: readoutOf(element),
   };
   sides.extra = [side];
@@ -104,7 +104,7 @@ function difference(sides, limit) {
 }
 
 function table(side, [a, b], order) {
-  const head = make("tr", {}, ...["Region", "Left", "Right", "Difference"].map((text) => make("th", { scope: "col" }, text)));
+  const head = make("tr", {}, ...["Segment", "Left", "Right", "Difference"].map((text) => make("th", { scope: "col" }, text)));
   const rows = order.slice(0, MOST_ROWS).map((segment) => {
     const error = side.errors?.[segment];
     const sure = error !== undefined && Math.abs(side.values[segment]) > Z95 * error;
@@ -120,13 +120,13 @@ function table(side, [a, b], order) {
   );
 }
 
-/** Regions differ, but the images have the same size, and so have the maps. */
+/** Segments differ, but the images have the same size, and so have the maps. */
 function byPixel(element, [a, b], limit) {
   const at = (side, pixel) => {
-    const label = side.regions.labels[pixel];
+    const label = side.segments.labels[pixel];
     return label === UNSEEN ? undefined : side.values[label];
   };
-  const { width, height } = a.regions;
+  const { width, height } = a.segments;
   const [base, overlay] = [0, 1].map(() => Object.assign(make("canvas", { "aria-hidden": "true" }), { width, height }));
   element.style.setProperty("--ratio", String(width / height));
   element.replaceChildren(base, overlay);

@@ -2,25 +2,25 @@
 
 import { ask } from "./page.js";
 import { readLabelMap } from "./labelmap.js";
-import { Regions } from "./regions.js";
+import { Segments } from "./segments.js";
 
-// Pixels of the longest side that regions are looked up and painted in.
+// Pixels of the longest side that segments are looked up and painted in.
 const LONGEST = 2048;
 
 /** Load the evidence that an element names in its data. */
-export async function loadEvidence({ image, segments, attributions }) {
+export async function loadEvidence({ image, segments: labelMap, attributions }) {
   const [figures, map, photo] = await Promise.all([
     ask(attributions).then((answer) => answer.json()),
-    ask(segments).then((answer) => answer.arrayBuffer()),
+    ask(labelMap).then((answer) => answer.arrayBuffer()),
     loadPhoto(image),
   ]);
-  const regions = new Regions(await readLabelMap(map, LONGEST));
-  return { regions, photo, areas: figures.areas, classes: new Map(figures.classes.map(byIndex)) };
+  const segments = new Segments(await readLabelMap(map, LONGEST));
+  return { segments, photo, areas: figures.areas, classes: new Map(figures.classes.map(byIndex)) };
 }
 
 const byIndex = (one) => [String(one.class_index), ranked(one)];
 
-/** Add the rank of each region, from 1, by |attribution|. */
+/** Add the rank of each segment, from 1, by |attribution|. */
 function ranked(one) {
   const order = one.attributions
     .map((value, segment) => [Math.abs(value), segment])
@@ -31,7 +31,7 @@ function ranked(one) {
   return { ...one, ranks, order };
 }
 
-/** A browser that cannot show the upload shows the regions all the same. */
+/** A browser that cannot show the upload shows the segments all the same. */
 function loadPhoto(path) {
   return new Promise((resolve) => {
     const photo = new Image();

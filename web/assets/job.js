@@ -1,4 +1,4 @@
-// The page of an explanation: pointing at regions, styles, classes, sharing.
+// The page of an explanation: pointing at segments, styles, classes, sharing.
 
 import { ask, find, findAll, make, roving, signed } from "./page.js";
 import { drawLegend, STYLES } from "./paint.js";
@@ -11,7 +11,7 @@ const panels = findAll(".class");
 const state = { style: "signed", panel: panels[0] };
 
 start().catch((error) => {
-  find("#stage-error").textContent = `The regions cannot be shown. ${error.message}`;
+  find("#stage-error").textContent = `The segments cannot be shown. ${error.message}`;
 });
 tabs();
 sharing();
@@ -21,9 +21,9 @@ async function start() {
   const chosen = () => evidence.classes.get(state.panel.dataset.class);
   const readout = new Readout(find("#readout"), find("#spoken"), evidence, chosen);
   const stage = new Stage(stageElement, {
-    regions: evidence.regions,
+    segments: evidence.segments,
     photo: evidence.photo,
-    label: "The image and its regions. Arrow keys go from region to region, Home to the strongest.",
+    label: "The image and its segments. Arrow keys go from segment to segment, Home to the strongest.",
     strongest: () => chosen().order[0],
     onShow: (segment, how) => {
       readout.show(segment, how);

@@ -16,8 +16,8 @@ const STEPS = [
 export const STYLES = {
   signed: { title: "For and against", grey: true, table: signedTable, legend: signedLegend },
   heat: { title: "Heat map", grey: true, table: heatTable, legend: heatLegend },
-  strongest: { title: "Strongest", grey: false, table: strongestTable, legend: () => "The five regions that speak most for the class" },
-  edges: { title: "Regions", grey: false, table: () => [], legend: () => "All regions", edges: true },
+  strongest: { title: "Strongest", grey: false, table: strongestTable, legend: () => "The five that speak most for the class" },
+  edges: { title: "Segments", grey: false, table: () => [], legend: () => "All segments, for and against alike", edges: true },
 };
 
 /** The largest |value|, which the colours are scaled to. */
@@ -61,8 +61,8 @@ function step(share) {
   return STEPS[Math.round(Math.min(1, Math.max(0, share)) * (STEPS.length - 1))];
 }
 
-/** Paint each pixel with the colour of its region. */
-export function paintRegions(context, { labels, width, height }, table) {
+/** Paint each pixel with the colour of its segment. */
+export function paintSegments(context, { labels, width, height }, table) {
   const words = new Uint32Array(UNSEEN + 1);
   table.forEach((colour, label) => (words[label] = word(colour)));
   const picture = context.createImageData(width, height);

@@ -1,6 +1,6 @@
-// An image with its regions: three canvases, a pointer, and arrow keys.
+// An image with its segments: three canvases, a pointer, and arrow keys.
 
-import { paintRegions } from "./paint.js";
+import { paintSegments } from "./paint.js";
 
 const DIRECTIONS = {
   ArrowLeft: [-1, 0],
@@ -13,25 +13,25 @@ const LINE = 2.5;
 export class Stage {
   /**
    * @param root the element to fill
-   * @param regions Regions, and photo: an image that has loaded, or null
-   * @param onShow called with the region pointed at (or null), and whether by keys or a click
+   * @param segments Segments, and photo: an image that has loaded, or null
+   * @param onShow called with the segment pointed at (or null), and whether by keys or a click
    */
-  constructor(root, { regions, photo, label, strongest, onShow }) {
+  constructor(root, { segments, photo, label, strongest, onShow }) {
     this.root = root;
-    this.regions = regions;
+    this.segments = segments;
     this.photo = photo;
     this.strongest = strongest;
     this.onShow = onShow;
     this.shown = null;
     this.pinned = null;
-    const { width, height } = regions;
+    const { width, height } = segments;
     [this.base, this.overlay, this.lines] = [0, 1, 2].map(() => canvas(width, height));
     root.style.setProperty("--ratio", String(width / height));
     root.replaceChildren(this.base, this.overlay, this.lines);
     root.classList.add("is-live");
     root.tabIndex = 0;
     root.setAttribute("role", "application");
-    root.setAttribute("aria-roledescription", "image with regions");
+    root.setAttribute("aria-roledescription", "image with segments");
     root.setAttribute("aria-label", label);
     this.listen();
     new ResizeObserver(() => this.fit()).observe(root);
@@ -56,19 +56,19 @@ export class Stage {
     context.fillRect(0, 0, width, height);
   }
 
-  /** Lay colours over the regions, and draw all edges if asked to. */
+  /** Lay colours over the segments, and draw all edges if asked to. */
   drawOverlay(table, { edges = false } = {}) {
     const context = this.overlay.getContext("2d");
-    paintRegions(context, this.regions, table);
+    paintSegments(context, this.segments, table);
     if (edges) this.strokeAll(context);
   }
 
   strokeAll(context) {
-    const line = Math.max(1, this.regions.width / 640);
+    const line = Math.max(1, this.segments.width / 640);
     for (const [width, colour] of [[line * 2.5, "rgb(0 0 0 / 45%)"], [line, "#ffd600"]]) {
       context.lineWidth = width;
       context.strokeStyle = colour;
-      for (const outline of this.regions.outlines.values()) context.stroke(outline);
+      for (const outline of this.segments.outlines.values()) context.stroke(outline);
     }
   }
 
@@ -76,7 +76,7 @@ export class Stage {
     this.overlay.style.opacity = String(share);
   }
 
-  /** Point at a region, or at none. */
+  /** Point at a segment, or at none. */
   show(label, { announced = false } = {}) {
     if (label === this.shown && !announced) return;
     this.shown = label;
@@ -89,9 +89,9 @@ export class Stage {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.lines.width, this.lines.height);
     if (label === null) return;
-    const scale = this.lines.width / this.regions.width;
+    const scale = this.lines.width / this.segments.width;
     const line = (LINE * devicePixelRatio) / scale;
-    const path = this.regions.outline(label);
+    const path = this.segments.outline(label);
     context.scale(scale, scale);
     context.lineCap = "square";
     for (const [width, colour] of [[line * 2.2, "#14181d"], [line, "#d3e84a"]]) {
@@ -125,7 +125,7 @@ export class Stage {
 
   under(event) {
     const { left, top, width, height } = this.root.getBoundingClientRect();
-    return this.regions.at((event.clientX - left) / width, (event.clientY - top) / height);
+    return this.segments.at((event.clientX - left) / width, (event.clientY - top) / height);
   }
 
   onKey(event) {
@@ -138,7 +138,7 @@ export class Stage {
     if (!direction && event.key !== "Home") return;
     event.preventDefault();
     const from = this.shown;
-    this.pin(direction && from !== null ? this.regions.beside(from, direction) : this.strongest());
+    this.pin(direction && from !== null ? this.segments.beside(from, direction) : this.strongest());
   }
 
   pin(label) {

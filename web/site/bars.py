@@ -47,6 +47,11 @@ class Chart:
     zero: str
     bars: tuple[Bar, ...]
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether any error is known."""
+        return any(bar.error for bar in self.bars)
+
 
 def chart(segments: Sequence[Mapping[str, Any]]) -> Chart:
     """Lay out the top segments of a class, as the API shows them."""

@@ -14,8 +14,8 @@ from worker.explain.presets import PRESETS, resolve
 
 # Which options stand together. What is not named here stands at the end.
 _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Regions", ("segmentation",)),
-    ("Hidden regions", ("baseline",)),
+    ("Segments", ("segmentation",)),
+    ("Hidden segments", ("baseline",)),
     ("Samples", ("sampler", "samples", "keep_probability", "stopping", "seed")),
     ("Measures", ("score_scale", "insertion_deletion")),
     (

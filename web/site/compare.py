@@ -36,7 +36,7 @@ class Verdict:
     Attributes
     ----------
     mode : str
-        ``segments``: each region with itself; ``pixels``: by what each pixel's region has for its
+        ``segments``: each segment with itself; ``pixels``: by what each pixel's segment has for its
         area; ``none``: not at all beyond seeing them side by side.
     common_scale : bool
         Whether the attributions are in the same units.
@@ -109,9 +109,9 @@ def verdict(a: Side | None, b: Side | None) -> Verdict | None:
     if (a.segments_sha256, a.segments_count) == (b.segments_sha256, b.segments_count):
         return Verdict(mode="segments", common_scale=True, remarks=tuple(remarks))
     remarks.append(
-        f"The regions differ ({a.segments_count} and {b.segments_count}), so that they cannot be "
+        f"The segments differ ({a.segments_count} and {b.segments_count}), so that they cannot be "
         "set against each other one by one. Pixels are compared instead, each by the attribution "
-        "that its region has for one percent of the image: a large region must not count for more "
-        "only because it is large."
+        "that its segment has for one percent of the image: a segment must not count for more only "
+        "because it is large."
     )
     return Verdict(mode="pixels", common_scale=True, remarks=tuple(remarks))

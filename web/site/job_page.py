@@ -27,8 +27,8 @@ from worker.jobs.job import Job
 _STYLES = {
     "signed": "For and against",
     "heatmap": "Heat map",
-    "highlight": "Strongest regions",
-    "boundaries": "Regions",
+    "highlight": "Strongest segments",
+    "boundaries": "Segments",
     "sheet": "Sheet",
 }
 
@@ -197,7 +197,7 @@ def _facts(job: Job, shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     samples, timings = shown["samples"], shown["timings"]
     yield "Image", f"{job.image.width} × {job.image.height} pixels"
     if shown["segments"]["count"] is not None:
-        yield "Regions", str(shown["segments"]["count"])
+        yield "Segments", str(shown["segments"]["count"])
     if samples["used"] is not None:
         yield "Samples", f"{samples['used']} of at most {samples['limit']} ({samples['sampler']})"
     if job.computed_by is not None:
@@ -211,7 +211,7 @@ def _facts(job: Job, shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Seed", str(samples["seed"])
     yield "SHA-256 of the image", job.image.sha256
     if shown["segments"]["sha256"] is not None:
-        yield "SHA-256 of the regions", shown["segments"]["sha256"]
+        yield "SHA-256 of the segments", shown["segments"]["sha256"]
 
 
 def _options(job: Job, options: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:

@@ -35,7 +35,7 @@ STAGES: Mapping[str, str] = MappingProxyType(
         "following": "Another job does the same work; waiting for its result",
         "resolving": "Asking the model server for its version",
         "loading": "Reading the image",
-        "segmenting": "Cutting the image into regions",
+        "segmenting": "Cutting the image into segments",
         "sampling": "Scoring perturbed images",
         "drawing": "Drawing the pictures",
         "storing": "Keeping the result",
@@ -83,9 +83,10 @@ def _fidelity(fidelity: Mapping[str, float | None]) -> Statement:
     honest, fitted = fidelity["press_r2"], fidelity["r2"]
     if honest is None:
         told = "not defined" if fitted is None else f"{fitted:.2f}"
+        is_poor = fitted is not None and fitted < _ROUGH
         return Statement(
-            level="note",
-            title="Fidelity known only in sample",
+            level="poor" if is_poor else "note",
+            title="Follows the model only loosely" if is_poor else "Fidelity known only in sample",
             text=f"R² on the samples that the linear model was fitted to is {told}. This flatters, "
             "and this surrogate has no figure for samples left out.",
         )
@@ -97,12 +98,12 @@ def _fidelity(fidelity: Mapping[str, float | None]) -> Statement:
         return Statement(
             level="fair",
             title="Follows the model roughly",
-            text=f"{share} Trust the strongest regions more than the order of the others.",
+            text=f"{share} Trust the strongest segments more than the order of the others.",
         )
     return Statement(
         level="poor",
         title="Follows the model only loosely",
-        text=f"{share} Regions act together rather than add up: take this as a hint.",
+        text=f"{share} Segments act together rather than add up: take this as a hint.",
     )
 
 
@@ -116,13 +117,13 @@ def _settled(settled: bool | None) -> Statement:
     if settled:
         return Statement(
             level="good",
-            title="The top five regions are settled",
+            title="The top five segments are settled",
             text="Each is rightly there, within a tenth of the largest attribution, at 95 %.",
         )
     return Statement(
         level="poor",
-        title="The top five regions are not settled",
-        text="Other samples could put other regions there.",
+        title="The top five segments are not settled",
+        text="Other samples could put other segments there.",
     )
 
 
@@ -132,7 +133,7 @@ def _sum(explanation: Mapping[str, Any]) -> Iterator[Statement]:
     if explanation["score_scale"] == "probability" and abs(score - surrogate) > _GAP:
         yield Statement(
             level="poor",
-            title="The regions do not add up to the score",
+            title="The segments do not add up to the score",
             text=f"The linear model gives the whole image {number(surrogate)}, the model itself "
             f"{number(score)}.",
         )
@@ -142,7 +143,7 @@ def _baseline(score: float, hidden_score: float | None) -> Iterator[Statement]:
     if hidden_score is not None and hidden_score > max(_NOTABLE, score / 2):
         yield Statement(
             level="poor",
-            title="What hides a region looks like the class itself",
+            title="What hides a segment looks like the class itself",
             text=f"With everything hidden the model still gives {number(hidden_score)}. Take "
             "another baseline before believing this picture.",
         )
@@ -150,7 +151,10 @@ def _baseline(score: float, hidden_score: float | None) -> Iterator[Statement]:
 
 def number(value: float) -> str:
     """Write a score with three digits behind the point, or as many as it takes to see it."""
-    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"  # noqa: PLR2004
+    if value == 0 or abs(value) >= 0.001:  # noqa: PLR2004
+        return f"{value:.3f}"
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{digits}e{int(exponent)}"
 
 
 def signed(value: float) -> str:

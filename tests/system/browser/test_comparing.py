@@ -56,17 +56,17 @@ def test_pointing_at_a_region_points_at_it_on_both_sides_and_in_the_difference(
     page.locator(".compared-side .stage").first.hover()
     readouts = page.locator(".side-readout").all_inner_texts()
     assert len({text.partition(":")[0] for text in readouts}) == 1
-    assert readouts[0].startswith("Region ")
+    assert readouts[0].startswith("Segment ")
 
 
-def test_other_regions_are_compared_by_pixel_and_it_is_said_why(page: Page, api: Any) -> None:
+def test_other_segments_are_compared_by_pixel_and_it_is_said_why(page: Page, api: Any) -> None:
     grid = api.explain(
         CAT.read_bytes(),
         options={"samples": 64, "stopping": "fixed", "segmentation": {"method": "grid"}},
     )
     slic = api.explain(CAT.read_bytes())
     compare(page, side(grid), side(slic))
-    expect(page.locator(".notice")).to_contain_text("The regions differ (49 and ")
+    expect(page.locator(".notice")).to_contain_text("The segments differ (49 and ")
     expect(page.locator("#legend")).to_be_visible()
     page.locator("#difference").hover()
     expect(page.locator(".side-readout").last).to_contain_text("per 1 % of the image")

@@ -1,4 +1,4 @@
-"""From an image in the browser to the figures of a region, and what is said when that fails."""
+"""From an image in the browser to the figures of a segment, and what is said when that fails."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_from_a_dropped_image_over_live_progress_to_the_figures_of_a_region(
         value = figures["classes"][0]["attributions"][segment]
         error = figures["classes"][0]["standard_errors"][segment]
         readout = page.locator("#readout")
-        expect(readout).to_contain_text(f"Region {segment} · rank ")
+        expect(readout).to_contain_text(f"Segment {segment} · rank ")
         expect(readout).to_contain_text(f"{abs(value):.3f}" if abs(value) >= 0.001 else "e-")
         expect(readout).to_contain_text(f"± {1.96 * error:.3f}")
 
@@ -97,7 +97,7 @@ def test_a_photograph_that_is_there_is_explained_without_a_file(page: Page, api:
     assert [one["class_index"] for one in job["explanations"]] == [967, 968]
 
 
-def test_arrow_keys_walk_over_the_regions_and_are_told_to_screen_readers(
+def test_arrow_keys_walk_over_the_segments_and_are_told_to_screen_readers(
     page: Page, cat: dict[str, Any]
 ) -> None:
     page.goto(f"/explanations/{cat['id']}")
@@ -106,11 +106,11 @@ def test_arrow_keys_walk_over_the_regions_and_are_told_to_screen_readers(
     page.locator("#stage").focus()
     page.keyboard.press("Home")
     spoken = page.locator("#spoken")
-    expect(spoken).to_have_text(re.compile(rf"Region {strongest}, rank 1: \+0\.\d+.*speaks for"))
+    expect(spoken).to_have_text(re.compile(rf"Segment {strongest}, rank 1: \+0\.\d+.*speaks for"))
     page.keyboard.press("ArrowDown")
-    expect(spoken).not_to_contain_text(f"Region {strongest},")
+    expect(spoken).not_to_contain_text(f"Segment {strongest},")
     page.keyboard.press("Escape")
-    expect(page.locator("#readout")).to_contain_text("Point at a region")
+    expect(page.locator("#readout")).to_contain_text("Point at a segment")
 
 
 def test_a_bar_of_the_chart_points_at_its_region_and_back(page: Page, cat: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ def test_a_bar_of_the_chart_points_at_its_region_and_back(page: Page, cat: dict[
     expect(page.locator("#stage[data-ready]")).to_be_visible()
     third = cat["explanations"][0]["top_segments"][2]["segment"]
     page.locator(".class:not([hidden]) .bar").nth(2).click()
-    expect(page.locator("#readout")).to_contain_text(f"Region {third} · rank 3 ")
+    expect(page.locator("#readout")).to_contain_text(f"Segment {third} · rank 3 ")
     expect(page.locator(".bar.is-shown")).to_have_attribute("data-segment", str(third))
 
 
@@ -129,7 +129,7 @@ def test_tabs_change_the_class_and_the_style_and_the_slider_the_opacity(
     expect(page.locator("#stage[data-ready]")).to_be_visible()
     picture = "document.querySelectorAll('#stage canvas')[1].toDataURL()"
     seen = {page.evaluate(picture)}
-    for style in ("Heat map", "Strongest", "Regions"):
+    for style in ("Heat map", "Strongest", "Segments"):
         page.get_by_role("radio", name=style).click()
         seen.add(page.evaluate(picture))
     page.get_by_role("radio", name="For and against").click()

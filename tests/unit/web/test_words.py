@@ -37,6 +37,10 @@ def test_fidelity_is_told_by_the_figure_that_does_not_flatter(press_r2, level, t
     assert "0.90" in found[title].text
 
 
+def test_fidelity_that_is_poor_even_in_sample_is_told_as_poor():
+    assert told(fidelity={"r2": 0.1, "press_r2": None})["Follows the model only loosely"]
+
+
 @pytest.mark.parametrize(("settled", "level"), [(True, "good"), (False, "poor"), (None, "note")])
 def test_it_is_told_whether_the_answer_is_settled(settled, level):
     assert [one.level for one in told(settled=settled).values() if "settled" in one.title] == [
@@ -45,14 +49,14 @@ def test_it_is_told_whether_the_answer_is_settled(settled, level):
 
 
 def test_a_sum_that_is_far_from_the_score_is_told_where_they_are_in_the_same_units():
-    title = "The regions do not add up to the score"
+    title = "The segments do not add up to the score"
     assert title not in told()
     assert "1.200" in told(surrogate_score=1.2)[title].text
     assert title not in told(surrogate_score=4.2, score_scale="logit")
 
 
 def test_a_baseline_that_looks_like_the_class_is_told():
-    title = "What hides a region looks like the class itself"
+    title = "What hides a segment looks like the class itself"
     assert title not in told(hidden_score=0.3)
     assert title not in told(hidden_score=None)
     assert told(hidden_score=0.5)[title].level == "poor"
@@ -61,7 +65,7 @@ def test_a_baseline_that_looks_like_the_class_is_told():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0831, "+0.083"), (-0.0831, "−0.083"), (0.0, "0.000"), (-0.00002, "−2.0e-05")],
+    [(0.0831, "+0.083"), (-0.0831, "−0.083"), (0.0, "0.000"), (-0.00002, "−2.0e-5")],
 )
 def test_attributions_keep_their_sign_and_do_not_vanish(value, text):
     assert words.signed(value) == text

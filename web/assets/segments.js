@@ -1,18 +1,18 @@
-// Regions of a label map: which lies where, where their edges run, and which is next to which.
+// Segments of a label map: which lies where, where their edges run, and which is next to which.
 
 import { UNSEEN } from "./labelmap.js";
 
-export class Regions {
+export class Segments {
   constructor({ labels, width, height }) {
     this.labels = labels;
     this.width = width;
     this.height = height;
     this.centres = centresOf(labels, width);
-    // All outlines are made beforehand, so that pointing at a region has only to draw one.
+    // All outlines are made beforehand, so that pointing at a segment has only to draw one.
     this.outlines = outlinesOf(edgesOf(labels, width, height));
   }
 
-  /** The region at a place given in shares of the width and the height, or null. */
+  /** The segment at a place given in shares of the width and the height, or null. */
   at(x, y) {
     const column = Math.min(this.width - 1, Math.max(0, Math.floor(x * this.width)));
     const row = Math.min(this.height - 1, Math.max(0, Math.floor(y * this.height)));
@@ -20,12 +20,12 @@ export class Regions {
     return label === UNSEEN ? null : label;
   }
 
-  /** The outline of a region, in pixels of the map. */
+  /** The outline of a segment, in pixels of the map. */
   outline(label) {
     return this.outlines.get(label);
   }
 
-  /** The nearest region whose centre lies in a direction, or the same if there is none. */
+  /** The nearest segment whose centre lies in a direction, or the same if there is none. */
   beside(label, [dx, dy]) {
     const from = this.centres.get(label);
     let best = label;
