@@ -29,7 +29,7 @@ def number(text: str) -> float:
     return float(text.split(maxsplit=1)[0].replace("−", "-"))
 
 
-def test_two_classes_of_one_job_are_set_against_each_other_region_by_region(
+def test_two_classes_of_one_job_are_set_against_each_other_segment_by_segment(
     page: Page, api: Any, cat: dict[str, Any]
 ) -> None:
     page.goto(f"/explanations/{cat['id']}")
@@ -49,7 +49,7 @@ def test_two_classes_of_one_job_are_set_against_each_other_region_by_region(
     expect(page.locator("#legend")).to_contain_text(f"+{limit:.3f}")
 
 
-def test_pointing_at_a_region_points_at_it_on_both_sides_and_in_the_difference(
+def test_pointing_at_a_segment_points_at_it_on_both_sides_and_in_the_difference(
     page: Page, cat: dict[str, Any]
 ) -> None:
     compare(page, side(cat, 0), side(cat, 1))

@@ -48,7 +48,7 @@ def job_of(page: Page) -> str:
     return page.url.partition("/explanations/")[2].partition("?")[0]
 
 
-def test_from_a_dropped_image_over_live_progress_to_the_figures_of_a_region(
+def test_from_a_dropped_image_over_live_progress_to_the_figures_of_a_segment(
     page: Page, api: Any
 ) -> None:
     page.goto("/")
@@ -113,7 +113,7 @@ def test_arrow_keys_walk_over_the_segments_and_are_told_to_screen_readers(
     expect(page.locator("#readout")).to_contain_text("Point at a segment")
 
 
-def test_a_bar_of_the_chart_points_at_its_region_and_back(page: Page, cat: dict[str, Any]) -> None:
+def test_a_bar_of_the_chart_points_at_its_segment_and_back(page: Page, cat: dict[str, Any]) -> None:
     page.goto(f"/explanations/{cat['id']}")
     expect(page.locator("#stage[data-ready]")).to_be_visible()
     third = cat["explanations"][0]["top_segments"][2]["segment"]
