@@ -78,7 +78,8 @@ def resolve(
             f"one line for each class, or set output to what the labels are of."
         )
     if problems or image is None or output is None:
-        raise ProfileMismatch(profile.name, tuple(problems))
+        # Height and width may have the same problem.
+        raise ProfileMismatch(profile.name, tuple(dict.fromkeys(problems)))
     limits = (profile.max_batch_size, max_rows, image.rows, MAX_CALL_BYTES // image.image_bytes)
     return ResolvedModel(
         name=profile.name,

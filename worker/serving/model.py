@@ -20,14 +20,14 @@ from worker.serving.calls import (
     ignore,
 )
 from worker.serving.channel import Connection
-from worker.serving.errors import PredictorError, ProfileMismatch
+from worker.serving.errors import BadModelOutput, PredictorError, ProfileMismatch
 from worker.serving.faults import Asked
 from worker.serving.inputs import encoder
 from worker.serving.labels import read_labels
 from worker.serving.outputs import ScoreReader, doubt
 from worker.serving.pace import Pace
 from worker.serving.predictor import BatchLimit, Predictor
-from worker.serving.profile import ModelProfile
+from worker.serving.profile import Activation, ModelProfile
 from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.model_service_pb2 import GetModelStatusRequest, ModelVersionStatus
 from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataRequest
@@ -35,6 +35,11 @@ from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataRequest
 __all__ = ["CallRecord", "ModelStatus", "ResolvedModel", "RetryPolicy", "ServedModel"]
 
 _GREY = 128
+_UNREACHABLE = (
+    "If that goes on: TensorFlow Serving must listen at the profile's address for gRPC (8500 "
+    "unless set otherwise; 8501 is its REST port), this machine must be allowed to connect, and "
+    "both sides must agree whether it is over TLS."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +143,28 @@ class ServedModel:
         Waits end by what ``checkpoint`` raises, as in ``resolve``. ``seats`` tells again and again
         how many calls may be in flight at most; the profile's ``max_in_flight`` when left out.
         """
+        return self._predictor(
+            resolved,
+            activation=self.profile.activation,
+            deadline_s=deadline_s,
+            checkpoint=checkpoint,
+            seats=seats,
+        )
+
+    def _predictor(
+        self,
+        resolved: ResolvedModel,
+        *,
+        activation: Activation,
+        deadline_s: float,
+        checkpoint: Checkpoint = go_on,
+        seats: Callable[[], int] | None = None,
+    ) -> Predictor:
         return Predictor(
             resolved,
             caller=self._caller(resolved.version, seconds=deadline_s, checkpoint=checkpoint),
             encode=encoder(self.profile, resolved),
-            reader=ScoreReader(resolved, activation=self.profile.activation),
+            reader=ScoreReader(resolved, activation=activation),
             limit=self._limit,
             pace=self.pace,
             seats=(lambda: self.profile.max_in_flight) if seats is None else seats,
@@ -169,6 +191,8 @@ class ServedModel:
         except ProfileMismatch as error:
             return list(error.problems)
         except PredictorError as error:
+            if error.grpc_status == "UNAVAILABLE":
+                return [error.detail, _UNREACHABLE]
             return [error.detail, *self._versions(error, timeout_s=timeout_s)]
         return []
 
@@ -181,15 +205,26 @@ class ServedModel:
         ------
         PredictorError
         """
-        if self.profile.activation != "none":
-            return []
         resolved = self.resolve(None, timeout_s=timeout_s)
         shape = (1, *resolved.input_size, resolved.channels)
         noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         images = np.concatenate([np.full(shape, _GREY, np.uint8), noise])
-        predictor = self.predictor(resolved, deadline_s=timeout_s)
-        found = doubt(np.concatenate(list(predictor([images]))))
-        return [] if found is None else [found]
+        raw = self._predictor(resolved, activation="none", deadline_s=timeout_s)
+        activation = self.profile.activation
+        try:
+            found = doubt(np.concatenate(list(raw([images]))))
+        except BadModelOutput:
+            # One unit whose output needs its activation.
+            return []
+        if activation == "none":
+            return [] if found is None else [found]
+        if found is not None:
+            return []
+        twice = (
+            f"Its output holds probabilities already, and activation = {activation!r} is applied "
+            "to them: set activation = 'none', or output to the tensor that holds the logits."
+        )
+        return [twice]
 
     def close(self) -> None:
         """Close the channel of this process."""
