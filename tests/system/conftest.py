@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Serving:
-    """Where the embedded stack is: web, Redis, worker, webhooks and model server."""
+    """Where the embedded stack is, and all that it said until it ran."""
 
     url: str
     redis_url: str
+    said: str
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +36,14 @@ def serving() -> Iterator[Serving]:
     )
     try:
         assert process.stdout is not None
-        # The last thing that it says once it runs.
-        exports = (line.partition("LIMELIGHT_REDIS_URL=")[2].strip() for line in process.stdout)
-        redis_url = next(filter(None, exports), None)
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if "LIMELIGHT_REDIS_URL=" in line:  # The last thing that it says once it runs.
+                break
+        redis_url = lines[-1].partition("LIMELIGHT_REDIS_URL=")[2].strip() if lines else ""
         assert redis_url, "the stack did not start"
-        yield Serving(f"http://127.0.0.1:{port}", redis_url)
+        yield Serving(f"http://127.0.0.1:{port}", redis_url, "".join(lines))
     finally:
         process.terminate()
         process.communicate(timeout=60)

@@ -21,9 +21,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.system.conftest import ROOT, Serving
+
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[2]
 STYLES = {"boundaries", "highlight", "signed", "heatmap", "sheet"}
 MARK = "DEMO_TEST_RUN"
 
@@ -87,18 +88,6 @@ def free_port() -> int:
     return port
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Run, str]]:
-    """`--serve`, running beside the demo of the other tests."""
-    run = Run("--serve", "--port", str(free_port()))
-    try:
-        command = run.read_until("curl -F")
-        yield run, command
-    finally:
-        run.process.terminate()
-        run.end()
-
-
 @dataclass(frozen=True)
 class Outcome:
     status: int
@@ -109,7 +98,7 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def demo(served: tuple[Run, str], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def demo(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The demo, run once to its end while another stack runs on the same machine."""
     folder = tmp_path_factory.mktemp("demo") / "output"
     run = Run("--out", str(folder))
@@ -188,9 +177,8 @@ def test_the_attributions_are_those_of_the_job(demo: Outcome, name: str) -> None
     assert abs(strongest["attribution"]) == pytest.approx(max(map(abs, attributions)))
 
 
-def test_serve_prints_a_command_that_works(served: tuple[Run, str]) -> None:
-    _run, command = served
-    found = re.search(r"curl -F image=@(\S+) (http://\S+)", command)
+def test_serve_prints_a_command_that_works(serving: Serving) -> None:
+    found = re.search(r"curl -F image=@(\S+) (http://\S+)", serving.said)
     assert found is not None
     picture, address = found.groups()
 
