@@ -6,14 +6,17 @@ where what one learns reaches the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import structlog
 
-from worker.jobs.errors import StoreUnavailable
+from worker.heartbeat import LeaseLost
+from worker.jobs.errors import StaleClaim, StoreUnavailable
 from worker.jobs.job import Job, JobRef
-from worker.jobs.traffic import ModelBusy, Outcome, Seat
+from worker.jobs.traffic import ModelBusy, Outcome, Seat, Visitor
+from worker.ports import Seats
 from worker.serving.errors import PredictorDeadline, PredictorError, PredictorUnavailable
 from worker.serving.pace import Learned, Pace
 
@@ -24,30 +27,14 @@ MODEL_UNAVAILABLE = "model-unavailable"
 WAITING_FOR = {"model-busy": "model-busy", "circuit-open": MODEL_UNAVAILABLE}
 
 
-class Seats(Protocol):
-    """Seats at models, shared by all workers: ``worker.jobs.traffic.Traffic``."""
-
-    def knock(self, model: str, *, who: JobRef, since: float) -> None:
-        """Go on if the model may be asked at all, or raise ``ModelBusy``."""
-
-    def enter(self, model: str, *, who: JobRef, since: float, most: int, lease_s: float) -> Seat:
-        """Take a seat, or raise ``ModelBusy``."""
-
-    def renew(
-        self, model: str, *, who: JobRef, most: int, lease_s: float, images: int, gave_way: bool
-    ) -> Seat:
-        """Keep the seat, and learn what it allows now."""
-
-    def leave(self, model: str, *, who: JobRef, outcome: Outcome) -> float:
-        """Give the seat up; return for how long the model's circuit was opened, or 0."""
-
-
 class Admission:
     """One job's way to its model, from asking for it to having done with it.
 
     Parameters
     ----------
     seats : Seats
+    call : callable
+        Calls a waiting job to the seat that is kept for it; False if it no longer waits.
     job : Job
     pace : Pace
         The model's, which adapts to what is learned elsewhere and says what it has learned.
@@ -57,9 +44,20 @@ class Admission:
         How long a seat is kept without being renewed.
     """
 
-    def __init__(self, seats: Seats, job: Job, *, pace: Pace, most: int, lease_s: float) -> None:
+    def __init__(
+        self,
+        seats: Seats,
+        job: Job,
+        *,
+        call: Callable[[JobRef], bool],
+        pace: Pace,
+        most: int,
+        lease_s: float,
+    ) -> None:
         self._seats = seats
+        self._call = call
         self._job = job
+        self._visitor = Visitor(ref=job.ref, queue=job.queue, since=job.created_at)
         self._model = job.request.model
         self._pace = pace
         self._most = most
@@ -74,7 +72,7 @@ class Admission:
         ------
         ModelBusy
         """
-        self._seats.knock(self._model, who=self._job.ref, since=self._job.created_at)
+        self._seats.knock(self._model, who=self._visitor, lease_s=self._lease_s)
         return self
 
     def __exit__(
@@ -83,19 +81,25 @@ class Admission:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the seat up, and tell how the model fared."""
-        if isinstance(error, ModelBusy):
+        """Give the seat up, tell how the model fared, and call who is next."""
+        if isinstance(error, ModelBusy | LeaseLost | StaleClaim):
+            # There is no seat, or it is that of the worker which has the job now.
             return
         try:
-            open_s = self._seats.leave(
-                self._model, who=self._job.ref, outcome=self._outcome_of(error)
-            )
+            self._leave(self._outcome_of(error))
         except StoreUnavailable as away:
             # The lease of the seat runs out by itself.
             log.warning("the seat at the model could not be given up", error=str(away))
-            return
-        if open_s:
-            log.error("the model keeps failing and is left alone", seconds=open_s)
+
+    def _leave(self, outcome: Outcome) -> None:
+        left = self._seats.leave(self._model, who=self._job.ref, outcome=outcome, most=self._most)
+        if left.open_s:
+            log.error("the model keeps failing and is left alone", seconds=left.open_s)
+        while left.called is not None and not self._call(left.called):
+            # It has ended meanwhile: the next one's turn.
+            left = self._seats.leave(
+                self._model, who=left.called, outcome="neither", most=self._most
+            )
 
     def take_seat(self) -> None:
         """Take the seat that Predict calls need.
@@ -105,11 +109,7 @@ class Admission:
         ModelBusy
         """
         self._seat = self._seats.enter(
-            self._model,
-            who=self._job.ref,
-            since=self._job.created_at,
-            most=self._most,
-            lease_s=self._lease_s,
+            self._model, who=self._visitor, most=self._most, lease_s=self._lease_s
         )
         if self._seat.images is not None:
             self._pace.take_over(Learned(images=self._seat.images, in_flight=1))

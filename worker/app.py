@@ -43,6 +43,7 @@ from worker.jobs.queue import Queue, celery_app
 from worker.jobs.store import Store
 from worker.jobs.sweeper import Sweeper
 from worker.jobs.traffic import Traffic
+from worker.jobs.usher import Usher
 from worker.metrics import WorkerMetrics
 from worker.ports import Limits, Model, Ports
 from worker.run_job import run_job
@@ -183,10 +184,13 @@ def build_ports(
             raise UnknownModel(name)
         return ServedModel(profiles[name], observe=watch.call)
 
+    store = Store(redis)
     return Ports(
-        store=Store(redis),
+        store=store,
         blobs=open_blobs(settings.blob_url, redis),
         seats=Traffic(redis),
+        # An application of its own: what the parent connected with is not for a child.
+        call=Usher(store, Queue(celery_app(settings))).call,
         model=model,
         worker=f"{settings.worker_name}/{os.getpid()}",
         limits=Limits(lease_s=settings.lease_s, job_limit_s=settings.job_limit_s),

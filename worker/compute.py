@@ -81,6 +81,7 @@ def compute(
     with Admission(
         ports.seats,
         job,
+        call=ports.call,
         pace=model.pace,
         most=model.max_in_flight,
         lease_s=ports.limits.lease_s,

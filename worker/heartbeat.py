@@ -17,7 +17,7 @@ from typing import Self
 import structlog
 
 from worker.failures import TimedOut, failure_of
-from worker.jobs.errors import StaleClaim, StoreUnavailable
+from worker.jobs.errors import StaleClaim, StoreFull, StoreUnavailable
 from worker.jobs.store import Claim
 from worker.ports import JobStore, Limits
 
@@ -143,10 +143,14 @@ class Heartbeat:
                 self._beat_once()
             except StaleClaim:
                 self._lost = True
-            except StoreUnavailable as error:
+            except (StoreUnavailable, StoreFull) as error:
                 # Redis may be back before the lease has run out; only then is it lost.
                 log.warning("the lease could not be renewed", error=str(error))
                 self._lost = self._clock() - self._renewed > self._limits.lease_s
+            except Exception:
+                # A mistake of ours must not end this thread unseen: nobody would renew the lease.
+                log.exception("the heartbeat failed, the job is left to another worker")
+                self._lost = True
 
     def _beat_once(self) -> None:
         if self.remaining_s < -OVERTIME_S:

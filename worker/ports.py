@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.admission import Seats
 from worker.jobs.job import Failure, JobRef, Progress
 from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
+from worker.jobs.traffic import Left, Outcome, Seat, Visitor
 from worker.serving.pace import Pace
 from worker.serving.resolved import ResolvedModel
 
@@ -64,6 +64,24 @@ class BlobStore(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Store the bytes; a reader sees all of them or none."""
+
+
+class Seats(Protocol):
+    """Seats at models, shared by all workers: ``worker.jobs.traffic.Traffic``."""
+
+    def knock(self, model: str, *, who: Visitor, lease_s: float) -> None:
+        """Go on if the model may be asked at all, or raise ``ModelBusy``."""
+
+    def enter(self, model: str, *, who: Visitor, most: int, lease_s: float) -> Seat:
+        """Take a seat, or raise ``ModelBusy``."""
+
+    def renew(
+        self, model: str, *, who: JobRef, most: int, lease_s: float, images: int, gave_way: bool
+    ) -> Seat:
+        """Keep the seat, and learn what it allows now."""
+
+    def leave(self, model: str, *, who: JobRef, outcome: Outcome, most: int) -> Left:
+        """Give the seat up, and learn for which job it is kept now."""
 
 
 class Predictor(Protocol):
@@ -172,6 +190,8 @@ class Ports:
         The job records and the bytes.
     seats : Seats
         Seats at the models, shared by all workers.
+    call : callable
+        Calls a waiting job to the seat that is kept for it; False if it no longer waits.
     model : callable
         Name to model; raises ``UnknownModel``.
     worker : str
@@ -189,6 +209,7 @@ class Ports:
     store: JobStore
     blobs: BlobStore
     seats: Seats
+    call: Callable[[JobRef], bool]
     model: Callable[[str], Model]
     worker: str
     limits: Limits = field(default_factory=Limits)

@@ -45,14 +45,17 @@ Outcome = Literal[
     "succeeded", "failed", "canceled", "handed-back", "follows", "reuses", "refused", "lost"
 ]
 
-# How long a job that met a full or unreachable store, or too little memory, stays in the queue.
+# How long a job that met a full or unreachable store, or too little memory, stays in the queue:
+# twice as long after each claim, because all its work is done again each time.
 RETRY_AFTER_S = 5.0
+RETRY_AFTER_AT_MOST_S = 60.0
 
 # How long a job that found its model server away stays in the queue; the retries are behind it.
 MODEL_AWAY_S = 2.0
 
-# What this worker lacks and may have later, or another worker has: not the job's failure. The
-# attempts are capped. JobTooLarge is a kind of full that the job brought with it.
+# What this worker lacks and may have later, or another worker has: not the job's failure. That of
+# the storage is no attempt, and ends with the job's deadline at the latest; memory may be what the
+# job takes too much of, so it is one. JobTooLarge is a kind of full that the job brought with it.
 MAY_PASS: Mapping[type[BaseException], str | None] = MappingProxyType(
     {StoreUnavailable: "storage", StoreFull: "storage", JobTooLarge: None, MemoryError: "memory"}
 )
@@ -200,9 +203,9 @@ def _failed(error: Exception, claim: Claim, ports: Ports, *, stage: str) -> Endi
         return _hand_back(
             claim,
             ports,
-            delay_s=RETRY_AFTER_S,
+            delay_s=min(RETRY_AFTER_S * 2 ** (claim.fence - 1), RETRY_AFTER_AT_MOST_S),
             waiting_for=waiting_for,
-            counts_as_attempt=True,
+            counts_as_attempt=waiting_for == "memory",
         )
     if isinstance(error, PredictorUnavailable) and error.retryable:
         # The model's circuit opens if that goes on; the job waits for as long as its deadline.

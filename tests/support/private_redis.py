@@ -33,3 +33,8 @@ def private_redis(
         pytest.skip(str(error))
     with PrivateRedis(directory, appendonly=appendonly, config=config, binary=binary) as server:
         yield server
+
+
+def messages(queue: str) -> str:
+    """Return the list in which kombu keeps a queue's messages of the usual priority."""
+    return f"{queue}\x06\x161"

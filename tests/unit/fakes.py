@@ -33,7 +33,7 @@ from worker.jobs.job import (
 )
 from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
-from worker.jobs.traffic import ModelBusy, Outcome, Seat
+from worker.jobs.traffic import Left, ModelBusy, Outcome, Seat, Visitor
 from worker.serving.pace import Pace
 from worker.serving.resolved import ResolvedModel
 
@@ -176,18 +176,23 @@ class FakeBlobs:
 
 @dataclass
 class FakeSeats:
-    """Seats without end, unless ``busy`` says why there is none. ``log`` keeps what was asked."""
+    """Seats without end, unless ``busy`` says why there is none. ``log`` keeps what was asked.
+
+    ``waiting`` are called in turn when a seat is left; those that have ``ended`` do not come.
+    """
 
     busy: ModelBusy | None = None
+    waiting: list[JobRef] = field(default_factory=list)
+    ended: set[JobRef] = field(default_factory=set)
     away: StoreUnavailable | None = None
     log: list[str] = field(default_factory=list)
 
-    def knock(self, model: str, *, who: JobRef, since: float) -> None:
+    def knock(self, model: str, *, who: Visitor, lease_s: float) -> None:
         self.log.append("knock")
         if self.busy is not None and self.busy.reason == "circuit-open":
             raise self.busy
 
-    def enter(self, model: str, *, who: JobRef, since: float, most: int, lease_s: float) -> Seat:
+    def enter(self, model: str, *, who: Visitor, most: int, lease_s: float) -> Seat:
         self.log.append("enter")
         if self.busy is not None:
             raise self.busy
@@ -199,11 +204,15 @@ class FakeSeats:
         self.log.append(f"renew {images}{' gave way' if gave_way else ''}")
         return Seat(in_flight=1, images=images)
 
-    def leave(self, model: str, *, who: JobRef, outcome: Outcome) -> float:
+    def leave(self, model: str, *, who: JobRef, outcome: Outcome, most: int) -> Left:
         if self.away is not None:
             raise self.away
         self.log.append(outcome)
-        return 0.0
+        return Left(called=self.waiting.pop(0) if self.waiting else None)
+
+    def call(self, ref: JobRef) -> bool:
+        self.log.append(f"call {ref}")
+        return ref not in self.ended
 
 
 @dataclass

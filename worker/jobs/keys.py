@@ -125,10 +125,12 @@ class Keys:
         """Return the keys of a model's traffic, in the order that ``lua/traffic.lua`` reads.
 
         Hash: what was learned of it. Sorted sets: the jobs that have a seat, by when its lease runs
-        out; the jobs that wait for one, by time of creation; the same by when they last asked.
+        out; the jobs of each queue that wait for one, by time of creation; all that wait by when
+        they last asked.
         """
         base = f"{self.prefix}::traffic:{model}"
-        return [base, f"{base}:seats", f"{base}:waiting", f"{base}:seen"]
+        waiting = [f"{base}:waiting:{queue}" for queue in QUEUES]
+        return [base, f"{base}:seats", *waiting, f"{base}:seen"]
 
     def of_job(self, ref: JobRef) -> list[str]:
         """Return the keys of one job's transitions, in the order that ``lua/job.lua`` reads."""

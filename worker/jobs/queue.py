@@ -29,6 +29,9 @@ from worker.jobs.settings import (
 
 TASK_NAME = "limelight.explain"
 
+# Redis's lists are read in this order: what a seat is kept for is not to wait behind a backlog.
+CALLED, USUAL = 0, 1
+
 _RETRY_PUBLISH = MappingProxyType(
     {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.2}
 )
@@ -125,8 +128,8 @@ def _broker(settings: StoreSettings, where: RedisUrl) -> dict[str, Any]:
             # Messages of a lost worker are looked for each second, not each hundred.
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
-            # Interactive jobs go first. Workers for bulk alone keep those from starving.
-            "queue_order_strategy": "priority",
+            "queue_order_strategy": "worker.jobs.queue_order:InteractiveMostly",
+            "priority_steps": [CALLED, USUAL],
             **sentinel,
         },
     }
@@ -138,8 +141,13 @@ class Queue:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def publish(self, ref: JobRef, queue_name: QueueName) -> None:
+    def publish(self, ref: JobRef, queue_name: QueueName, *, is_called: bool = False) -> None:
         """Tell the workers that there is a job. Its reference is all that is sent.
+
+        Parameters
+        ----------
+        is_called : bool
+            Whether it is to be taken before all others, because its model waits for it.
 
         Raises
         ------
@@ -147,6 +155,11 @@ class Queue:
             If the broker cannot be reached. The sweeper publishes the job later.
         """
         try:
-            self._app.send_task(TASK_NAME, args=[str(ref)], queue=queue_name)
+            self._app.send_task(
+                TASK_NAME,
+                args=[str(ref)],
+                queue=queue_name,
+                priority=CALLED if is_called else USUAL,
+            )
         except (OperationalError, CeleryError) as error:
             raise QueueUnavailable(f"the queue cannot be reached: {error}") from error

@@ -27,6 +27,7 @@ _SHARED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "renew": _JOB,
         "report": _JOB,
         "give_back": _JOB,
+        "hasten": _JOB,
         "end_claim": _JOB,
         "expire": _JOB,
         "request_cancel": _JOB,

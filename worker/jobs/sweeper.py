@@ -13,7 +13,7 @@ from types import MappingProxyType
 import structlog
 
 from worker.jobs.blobs import Blobs
-from worker.jobs.errors import QueueUnavailable
+from worker.jobs.errors import QueueUnavailable, StoreUnavailable
 from worker.jobs.queue import Queue
 from worker.jobs.store import Store
 
@@ -122,7 +122,17 @@ class Sweeper:
         """
         if not self._premises.store.lead(worker=self._worker, lease_s=LEAD_S):
             return {}
-        done = {name: duty(self._premises) for name, duty in self._duties.items()}
+        done = {name: self._do(name, duty) for name, duty in self._duties.items()}
         if any(done.values()):
             log.info("swept", **done)
         return done
+
+    def _do(self, name: str, duty: Duty) -> int:
+        """Do one duty. A mistake of ours in one must not keep the others from being done."""
+        try:
+            return duty(self._premises)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("a duty of the sweeper failed", duty=name)
+            return 0

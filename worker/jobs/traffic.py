@@ -1,9 +1,10 @@
 """What all workers together ask of each model: seats, and a circuit for a model that fails.
 
 A job takes a seat before its first Predict call and gives it up after the last. Without a free one
-it goes back to the queue, so that no worker is kept from the jobs of another model. The seats and
-what was learned of the model are in Redis, by Redis's clock; a seat is leased, so that a worker
-that dies leaves none behind.
+it goes back to the queue, so that no worker is kept from the jobs of another model, and is called
+when its turn has come: whoever leaves a seat learns for which job it is kept. The seats and what
+was learned of the model are in Redis, by Redis's clock; a seat is leased, so that a worker that
+dies leaves none behind.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal, cast
 import redis
 
 from worker.jobs.connection import store_errors
-from worker.jobs.job import JobRef
+from worker.jobs.job import JobRef, QueueName
 from worker.jobs.keys import Keys
 from worker.jobs.scripts import Argument, Scripts
 
@@ -28,11 +29,14 @@ Outcome = Literal["worked", "failed", "neither"]
 FAILURES = 3
 OPEN_S = 5.0
 LONGEST_OPEN_S = 60.0
-# How soon a job asks again: the one that has waited longest first, each of the others a little
-# later. So the same few ask again and again, however many wait.
-ASK_AGAIN_S = 0.25
-PER_PLACE_S = 0.05
+# How soon a job asks again that was not called, because a worker died or the limit was raised: the
+# one that has waited longest first, each of the others a little later. So the same few ask again
+# and again, however many wait.
+ASK_AGAIN_S = 2.0
+PER_PLACE_S = 0.1
 LONGEST_WAIT_S = 30.0
+# How long a seat is kept for the job that is called to it: a message, and a child that is free.
+KEPT_S = 3.0
 
 
 class ModelBusy(Exception):
@@ -51,6 +55,41 @@ class ModelBusy(Exception):
         super().__init__(f"model {model!r} takes no job now: {reason}")
         self.reason = reason
         self.retry_in_s = retry_in_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """A job that asks for a seat.
+
+    Attributes
+    ----------
+    ref : JobRef
+        It has one seat, however often it asks.
+    queue : str
+        While jobs of both queues wait, three of four seats go to interactive ones.
+    since : float
+        When it was created, in epoch seconds: within a queue, the order in which seats are given.
+    """
+
+    ref: JobRef
+    queue: QueueName
+    since: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What came of giving a seat up.
+
+    Attributes
+    ----------
+    open_s : float
+        For how long the model's circuit was opened; 0 if it was not.
+    called : JobRef or None
+        The waiting job for which the seat is kept now, and which has to be told.
+    """
+
+    open_s: float = 0.0
+    called: JobRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,25 +142,22 @@ class Traffic:
         self._keys = Keys(prefix)
         self._scripts = Scripts(client)
 
-    def knock(self, model: str, *, who: JobRef, since: float) -> None:
-        """Go on if the model's circuit is closed; take no seat.
+    def knock(self, model: str, *, who: Visitor, lease_s: float) -> None:
+        """Go on if the model's circuit is closed; no seat is taken, unless to try a failed model.
 
         Raises
         ------
         ModelBusy
         """
-        self._enter(model, who=who, since=since, most=1, lease_s=0.0)
+        self._enter(model, who=who, most=1, lease_s=lease_s, knocks=True)
 
-    def enter(self, model: str, *, who: JobRef, since: float, most: int, lease_s: float) -> Seat:
+    def enter(self, model: str, *, who: Visitor, most: int, lease_s: float) -> Seat:
         """Take a seat.
 
         Parameters
         ----------
         model : str
-        who : JobRef
-            The job; it has one seat, however often it asks.
-        since : float
-            When the job was created, in epoch seconds: the order in which those who wait ask again.
+        who : Visitor
         most : int
             Most calls in flight over all workers.
         lease_s : float
@@ -131,18 +167,17 @@ class Traffic:
         ------
         ModelBusy
         """
-        _, in_flight, images = self._enter(model, who=who, since=since, most=most, lease_s=lease_s)
+        _, in_flight, images = self._enter(model, who=who, most=most, lease_s=lease_s, knocks=False)
         return Seat(in_flight=int(in_flight), images=int(images) or None)
 
     def _enter(
-        self, model: str, *, who: JobRef, since: float, most: int, lease_s: float
+        self, model: str, *, who: Visitor, most: int, lease_s: float, knocks: bool
     ) -> list[bytes]:
-        answer = cast(
-            "list[bytes]",
-            self._scripts.run(
-                "enter_traffic", self._keys.of_traffic(model), [str(who), since, most, lease_s]
-            ),
-        )
+        arguments: list[Argument] = [
+            str(who.ref), who.queue, who.since, most, lease_s, int(knocks)
+        ]  # fmt: skip
+        keys = self._keys.of_traffic(model)
+        answer = cast("list[bytes]", self._scripts.run("enter_traffic", keys, arguments))
         if answer[0] in (b"seated", b"free"):
             return answer
         reason, left_s, place = cast("Reason", answer[0].decode()), float(answer[1]), int(answer[2])
@@ -168,10 +203,14 @@ class Traffic:
         in_flight = self._scripts.run("renew_seat", self._keys.of_traffic(model), arguments)
         return Seat(in_flight=int(in_flight), images=images)
 
-    def leave(self, model: str, *, who: JobRef, outcome: Outcome) -> float:
-        """Give the seat up, if there is one; return for how long the circuit was opened, or 0."""
-        arguments: list[Argument] = [str(who), outcome, FAILURES, OPEN_S, LONGEST_OPEN_S]
-        return float(self._scripts.run("leave_seat", self._keys.of_traffic(model), arguments))
+    def leave(self, model: str, *, who: JobRef, outcome: Outcome, most: int) -> Left:
+        """Give the seat up, if there is one, and learn who is to have it next."""
+        arguments: list[Argument] = [
+            str(who), outcome, most, KEPT_S, FAILURES, OPEN_S, LONGEST_OPEN_S
+        ]  # fmt: skip
+        keys = self._keys.of_traffic(model)
+        open_s, called = self._scripts.run("leave_seat", keys, arguments)
+        return Left(open_s=float(open_s), called=JobRef.parse(called.decode()) if called else None)
 
     def state(self, models: Iterable[str]) -> Mapping[str, ModelTraffic]:
         """Tell how each model is used now: one round trip."""
@@ -179,19 +218,20 @@ class Traffic:
         with store_errors(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:
-                state, seats, waiting, _ = self._keys.of_traffic(name)
+                state, seats, *waiting, _ = self._keys.of_traffic(name)
                 pipeline.hmget(state, "limit", "most", "images", "opened_until")
                 pipeline.zrange(seats, 0, -1, withscores=True)
-                pipeline.zcard(waiting)
+                for queue in waiting:
+                    pipeline.zcard(queue)
             (seconds, micros), *answers = pipeline.execute()
         now = seconds + micros / 1e6
         found = {}
-        for name, (limit, most, images, opened_until), seats, waiting in zip(
-            names, answers[::3], answers[1::3], answers[2::3], strict=True
+        for name, (limit, most, images, opened_until), seats, interactive, bulk in zip(
+            names, answers[::4], answers[1::4], answers[2::4], answers[3::4], strict=True
         ):
             found[name] = ModelTraffic(
                 seats=sum(until > now for _, until in seats),
-                waiting=waiting,
+                waiting=interactive + bulk,
                 limit=min((int(one) for one in (limit, most) if one), default=None),
                 images=None if images is None else int(images),
                 circuit_open_s=max(0.0, float(opened_until or 0) - now),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.private_redis import private_redis
+from tests.support.private_redis import messages, private_redis
 from worker.jobs.connection import connect
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.job import JobRef
@@ -55,8 +55,8 @@ def test_the_message_is_the_reference_and_nothing_else(
 ) -> None:
     ref = JobRef.new()
     Queue(celery_app(settings)).publish(ref, "bulk")
-    assert list(client.scan_iter()) == [b"bulk"]
-    message = json.loads(client.lindex("bulk", 0))
+    assert list(client.scan_iter()) == [messages("bulk").encode()]
+    message = json.loads(client.lindex(messages("bulk"), 0))
     arguments, keywords, _ = json.loads(base64.b64decode(message["body"]))
     assert (arguments, keywords) == ([str(ref)], {})
     assert message["headers"]["task"] == "limelight.explain"
@@ -85,25 +85,29 @@ def test_a_broker_that_is_down_is_said_soon_and_used_again_later(tmp_path: Path)
         assert time.monotonic() - started < 3
         server.start()
         queue.publish(JobRef.new(), "interactive")
-        assert redis.Redis.from_url(server.url).llen("interactive") == 1
+        assert redis.Redis.from_url(server.url).llen(messages("interactive")) == 1
 
 
-def test_a_worker_takes_interactive_jobs_first_and_goes_on_after_redis_was_emptied(
+def test_a_worker_takes_interactive_jobs_mostly_and_goes_on_after_redis_was_emptied(
     redis_url: str, settings: StoreSettings
 ) -> None:
     queue, client = Queue(celery_app(settings)), connect(settings)
-    bulk, interactive, later = ([JobRef.new() for _ in range(3)] for _ in range(3))
+    bulk, later, called = ([JobRef.new() for _ in range(3)] for _ in range(3))
+    interactive = [JobRef.new() for _ in range(6)]
     for ref in bulk:
         queue.publish(ref, "bulk")
     for ref in interactive:
         queue.publish(ref, "interactive")
+    for ref in called:
+        queue.publish(ref, "bulk", is_called=True)
     worker = subprocess.Popen(
         [sys.executable, "-c", WORKER, redis_url], env={**os.environ, "PYTHONPATH": str(Path.cwd())}
     )
     try:
-        eventually(lambda: client.llen("got") == 6)
+        eventually(lambda: client.llen("got") == 12)
         got = [JobRef.parse(text.decode()) for text in client.lrange("got", 0, -1)]
-        assert got == [*interactive, *bulk]
+        assert got[:3] == called
+        assert got[3:] == [*interactive[:3], bulk[0], *interactive[3:], *bulk[1:]]
         client.flushall()
         for ref in later:
             queue.publish(ref, "interactive")

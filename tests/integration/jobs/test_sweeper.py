@@ -10,7 +10,7 @@ from tests.support.records import Bench
 from worker.jobs.blobs import Blobs
 from worker.jobs.errors import BlobMissing, ErasedJob, QueueUnavailable
 from worker.jobs.job import JobRef, QueueName, artifact_key, upload_key
-from worker.jobs.sweeper import DUTIES, Sweeper
+from worker.jobs.sweeper import BATCH, DUTIES, Sweeper
 
 pytestmark = pytest.mark.integration
 
@@ -148,6 +148,29 @@ def test_only_the_leader_sweeps(
     assert queue.published == []
     bench.client.delete(bench.keys.leader)  # The other's lease has run out.
     assert sweeper.sweep()["republish"] == 1
+
+
+def test_a_mistake_in_one_duty_does_not_keep_the_others_from_being_done(
+    bench: Bench, blobs: Blobs, queue: FakeQueue
+) -> None:
+    def mistake(_: object) -> int:
+        raise KeyError("a mistake")
+
+    bench.neglect(bench.create().ref)
+    sweeper = Sweeper(bench.store, blobs, queue, worker="w1", duties={"bad": mistake, **DUTIES})
+    assert sweeper.sweep()["republish"] == 1
+
+
+def test_entries_without_a_record_do_not_hide_what_is_due(
+    bench: Bench, sweeper: Sweeper, queue: FakeQueue
+) -> None:
+    lost = {str(JobRef.new()): 1.0 for _ in range(BATCH)}
+    bench.client.zadd(bench.keys.attention, lost)
+    ref = bench.create().ref
+    bench.neglect(ref)
+    sweeper.sweep()
+    sweeper.sweep()
+    assert queue.published == [(ref, "interactive")]
 
 
 def test_a_further_duty_is_one_entry(bench: Bench, blobs: Blobs, queue: FakeQueue) -> None:

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from worker.jobs import traffic as rules
-from worker.jobs.job import JobRef
-from worker.jobs.traffic import ModelBusy, Seat, Traffic
+from worker.jobs.job import JobRef, QueueName
+from worker.jobs.traffic import Left, ModelBusy, Outcome, Seat, Traffic, Visitor
 
 pytestmark = pytest.mark.integration
 
@@ -23,8 +23,32 @@ def traffic(client: redis.Redis) -> Traffic:
     return Traffic(client)
 
 
-def enter(traffic: Traffic, who: JobRef, *, most: int = 2, model: str = MODEL) -> Seat:
-    return traffic.enter(model, who=who, since=1.0, most=most, lease_s=30)
+def visitor(who: JobRef, *, queue: QueueName = "interactive", since: float = 1.0) -> Visitor:
+    return Visitor(ref=who, queue=queue, since=since)
+
+
+def enter(
+    traffic: Traffic,
+    who: JobRef | Visitor,
+    *,
+    most: int = 2,
+    model: str = MODEL,
+    lease_s: float = 30,
+) -> Seat:
+    asks = visitor(who) if isinstance(who, JobRef) else who
+    return traffic.enter(model, who=asks, most=most, lease_s=lease_s)
+
+
+def leave(traffic: Traffic, who: JobRef, outcome: Outcome = "worked", *, most: int = 2) -> Left:
+    return traffic.leave(MODEL, who=who, outcome=outcome, most=most)
+
+
+def knock(traffic: Traffic, who: JobRef) -> None:
+    traffic.knock(MODEL, who=visitor(who), lease_s=30)
+
+
+def numbered(number: int) -> JobRef:
+    return JobRef("default", f"exp_{number:032x}")
 
 
 def refused(ask: Callable[[], object]) -> ModelBusy:
@@ -33,10 +57,15 @@ def refused(ask: Callable[[], object]) -> ModelBusy:
     return caught.value
 
 
+def refused_one(traffic: Traffic, asks: Visitor) -> ModelBusy:
+    """Ask for the only seat, which is taken."""
+    return refused(lambda: enter(traffic, asks, most=1))
+
+
 def open_circuit(traffic: Traffic) -> float:
     for _ in range(rules.FAILURES - 1):
-        assert traffic.leave(MODEL, who=A, outcome="failed") == 0
-    return traffic.leave(MODEL, who=A, outcome="failed")
+        assert leave(traffic, A, "failed").open_s == 0
+    return leave(traffic, A, "failed").open_s
 
 
 def test_jobs_share_the_calls_in_flight_and_the_last_one_too_many_is_refused(
@@ -47,7 +76,7 @@ def test_jobs_share_the_calls_in_flight_and_the_last_one_too_many_is_refused(
     renewed = traffic.renew(MODEL, who=A, most=2, lease_s=30, images=8, gave_way=False)
     assert renewed.in_flight == 1
     assert refused(lambda: enter(traffic, C)).reason == "model-busy"
-    traffic.leave(MODEL, who=A, outcome="worked")
+    leave(traffic, A, "worked")
     assert enter(traffic, C) == Seat(in_flight=1, images=8)
 
 
@@ -63,7 +92,7 @@ def test_another_model_has_seats_of_its_own(traffic: Traffic) -> None:
 def test_the_seat_of_a_worker_that_died_is_free_once_its_lease_has_run_out(
     traffic: Traffic,
 ) -> None:
-    traffic.enter(MODEL, who=A, since=1.0, most=1, lease_s=0.2)
+    enter(traffic, A, most=1, lease_s=0.2)
     assert refused(lambda: enter(traffic, B, most=1)).reason == "model-busy"
     time.sleep(0.25)
     assert enter(traffic, B, most=1).in_flight == 1
@@ -99,14 +128,10 @@ def test_whoever_has_waited_longest_asks_again_first(traffic: Traffic) -> None:
     enter(traffic, A, most=1)
     waits = []
     for place in (3, 1, 2):
-        who = JobRef("default", f"exp_{place + 100:032x}")
+        asks = visitor(numbered(place + 100), since=float(place))
         for _ in range(2):
             # The second time all three are known.
-            busy = refused(
-                lambda who=who, place=place: traffic.enter(
-                    MODEL, who=who, since=float(place), most=1, lease_s=30
-                )
-            )
+            busy = refused_one(traffic, asks)
         waits.append((place, busy.retry_in_s))
     assert traffic.state([MODEL])[MODEL].waiting == 3
     least = {place: rules.ASK_AGAIN_S + rules.PER_PLACE_S * (place - 1) for place, _ in waits}
@@ -118,19 +143,11 @@ def test_whoever_has_waited_longest_asks_again_first(traffic: Traffic) -> None:
 def test_hundreds_that_wait_ask_no_more_often_than_a_few(traffic: Traffic) -> None:
     enter(traffic, A, most=1)
     waits = [
-        refused(
-            lambda number=number: traffic.enter(
-                MODEL,
-                who=JobRef("default", f"exp_{number:032x}"),
-                since=float(number),
-                most=1,
-                lease_s=30,
-            )
-        ).retry_in_s
+        refused_one(traffic, visitor(numbered(number), since=float(number))).retry_in_s
         for number in range(100, 500)
     ]
     # Times a second that all of them together would ask.
-    assert sum(1 / wait_s for wait_s in waits) < 80
+    assert sum(1 / wait_s for wait_s in waits) < 30
     assert max(waits) <= 1.5 * rules.LONGEST_WAIT_S
 
 
@@ -139,20 +156,20 @@ def test_failures_in_a_row_open_the_circuit_for_all_jobs_of_the_model(traffic: T
     busy = refused(lambda: enter(traffic, B))
     assert busy.reason == "circuit-open"
     assert busy.retry_in_s > rules.OPEN_S - 1
-    assert refused(lambda: traffic.knock(MODEL, who=B, since=1.0)).reason == "circuit-open"
+    assert refused(lambda: knock(traffic, B)).reason == "circuit-open"
     assert enter(traffic, B, model="dogs").in_flight == 2
 
 
 def test_a_job_that_worked_between_failures_keeps_the_circuit_closed(traffic: Traffic) -> None:
     for _ in range(rules.FAILURES):
-        traffic.leave(MODEL, who=A, outcome="failed")
-        traffic.leave(MODEL, who=A, outcome="worked")
+        leave(traffic, A, "failed")
+        leave(traffic, A, "worked")
     assert enter(traffic, A).in_flight == 2
 
 
 def test_what_says_nothing_of_the_model_does_not_count(traffic: Traffic) -> None:
     for _ in range(2 * rules.FAILURES):
-        assert traffic.leave(MODEL, who=A, outcome="neither") == 0
+        assert leave(traffic, A, "neither") == Left()
     assert enter(traffic, A).in_flight == 2
 
 
@@ -161,9 +178,71 @@ def test_one_job_tries_whether_the_model_works_again(traffic: Traffic, client: r
     client.hset("limelight::traffic:cats", "opened_until", 1)
     enter(traffic, A)
     assert refused(lambda: enter(traffic, B)).reason == "circuit-open"
-    traffic.leave(MODEL, who=A, outcome="worked")
+    leave(traffic, A, "worked")
     assert enter(traffic, B).in_flight == 2
     assert traffic.state([MODEL])[MODEL].circuit_open_s == 0
+
+
+def test_one_job_tries_already_by_asking_for_the_version(
+    traffic: Traffic, client: redis.Redis
+) -> None:
+    open_circuit(traffic)
+    client.hset("limelight::traffic:cats", "opened_until", 1)
+    knock(traffic, A)
+    assert refused(lambda: knock(traffic, B)).reason == "circuit-open"
+    leave(traffic, A, "neither")
+    knock(traffic, B)
+
+
+def test_a_seat_that_is_left_is_kept_for_who_has_waited_longest(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    for who, since in ((B, 3.0), (C, 2.0)):
+        refused_one(traffic, visitor(who, since=since))
+    assert leave(traffic, A, most=1).called == C
+    # Neither one that has just arrived nor one that waits gets it meanwhile.
+    for who in (A, B):
+        assert refused(lambda who=who: enter(traffic, who, most=1)).reason == "model-busy"
+    assert enter(traffic, C, most=1).in_flight == 1
+
+
+def test_a_seat_is_not_kept_for_ever_for_who_does_not_come(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "KEPT_S", 0.1)
+    enter(traffic, A, most=1)
+    refused(lambda: enter(traffic, B, most=1))
+    assert leave(traffic, A, most=1).called == B
+    time.sleep(0.15)
+    assert enter(traffic, C, most=1).in_flight == 1
+
+
+def test_nobody_is_called_while_the_circuit_is_open(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    refused(lambda: enter(traffic, B, most=1))
+    open_circuit(traffic)
+    assert leave(traffic, A, "neither", most=1) == Left()
+
+
+def test_neither_queue_starves_while_jobs_of_both_wait(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    bulk = [numbered(number) for number in range(100, 110)]
+    interactive = [numbered(number) for number in range(200, 210)]
+    for queue, jobs in (("bulk", bulk), ("interactive", interactive)):
+        for since, who in enumerate(jobs):
+            refused_one(traffic, visitor(who, queue=queue, since=float(since)))
+    called, seated = [], A
+    for _ in range(8):
+        seated = leave(traffic, seated, most=1).called
+        assert seated is not None
+        called.append(seated)
+    assert called == [*interactive[:3], bulk[0], *interactive[3:6], bulk[1]]
+
+
+def test_bulk_jobs_have_all_seats_while_no_interactive_one_waits(traffic: Traffic) -> None:
+    enter(traffic, A, most=1)
+    for who in (B, C):
+        refused_one(traffic, visitor(who, queue="bulk"))
+    assert {leave(traffic, A, most=1).called, leave(traffic, B, most=1).called} == {B, C}
 
 
 def test_a_model_that_is_no_better_is_left_alone_for_longer_each_time(
@@ -173,5 +252,5 @@ def test_a_model_that_is_no_better_is_left_alone_for_longer_each_time(
     for _ in range(5):
         client.hset("limelight::traffic:cats", "opened_until", 1)
         enter(traffic, A)
-        opened.append(traffic.leave(MODEL, who=A, outcome="failed"))
+        opened.append(leave(traffic, A, "failed").open_s)
     assert opened == [5, 10, 20, 40, 60, 60]

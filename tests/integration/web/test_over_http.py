@@ -16,7 +16,7 @@ from deploy.demo.redis_server import LOOPBACK
 from tests.integration.web.conftest import LIMIT, publish
 from tests.support import pictures
 from tests.support.bad_input import ALL, ODD_IMAGES
-from tests.support.private_redis import private_redis
+from tests.support.private_redis import messages, private_redis
 from tests.support.requests import MULTIPART, form, image_part, multipart
 from tests.support.web_process import running, start
 
@@ -41,7 +41,7 @@ def read_all(connection):
 def jobs_and_blobs(kept):
     """What requests leave behind: records, bytes and messages. Their count is no part of it."""
     names = {name for name in kept.scan_iter("limelight:*") if b":limits:" not in name}
-    return {*names, *kept.lrange("interactive", 0, -1)}
+    return {*names, *kept.lrange(messages("interactive"), 0, -1)}
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
@@ -185,5 +185,5 @@ def test_a_job_that_is_accepted_is_in_the_queue(tmp_path):
         with running(server.url, tmp_path / "web.log") as url:
             answer = httpx.post(f"{url}{URL}", files={"image": PNG}, trust_env=False)
         with redis.Redis.from_url(server.url) as client:
-            (message,) = client.lrange("interactive", 0, -1)
+            (message,) = client.lrange(messages("interactive"), 0, -1)
     assert answer.json()["id"].encode() in base64.b64decode(json.loads(message)["body"])

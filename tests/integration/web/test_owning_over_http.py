@@ -10,7 +10,7 @@ import redis
 
 from tests.integration.web.conftest import publish
 from tests.support import pictures
-from tests.support.private_redis import private_redis
+from tests.support.private_redis import messages, private_redis
 from tests.support.web_process import running
 from worker.jobs.blobs import open_blobs
 from worker.jobs.connection import connect
@@ -73,7 +73,7 @@ def test_fifty_requests_at_once_under_one_key_make_one_job(client, server):
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["id"] == listed["id"]
     with redis.Redis.from_url(server.url) as connection:
-        assert connection.llen("interactive") == 1
+        assert connection.llen(messages("interactive")) == 1
 
 
 def test_a_key_that_was_refused_is_good_for_a_better_request(client):

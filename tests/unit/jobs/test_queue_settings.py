@@ -58,7 +58,6 @@ def test_a_vanished_broker_is_noticed(app: Celery) -> None:
 
 def test_both_queues_are_there_and_no_other(app: Celery) -> None:
     assert list(app.amqp.queues) == ["interactive", "bulk"]
-    assert app.conf.broker_transport_options["queue_order_strategy"] == "priority"
 
 
 def test_making_the_application_does_not_make_it_everybodys(app: Celery) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.fakes import FakeStore, make_job
 from worker.failures import TimedOut
 from worker.heartbeat import Canceled, Heartbeat, LeaseLost, ShuttingDown
-from worker.jobs.errors import StoreUnavailable
+from worker.jobs.errors import StoreFull, StoreUnavailable
 from worker.jobs.store import Claim
 from worker.ports import Limits
 
@@ -105,6 +105,31 @@ def test_a_store_that_is_away_for_longer_than_the_lease_loses_it(
 
     store.before["renew"] = away
     with heartbeat(store, claim, limits=Limits(beat_s=0.005, lease_s=0.02)) as beating:
+        wait_until(lambda: not beating_thread_alive())
+        with pytest.raises(LeaseLost):
+            beating.checkpoint()
+
+
+def test_a_store_that_is_full_for_less_than_the_lease_loses_nothing(
+    store: FakeStore, claim: Claim
+) -> None:
+    failures = iter(range(3))
+
+    def full() -> None:
+        if next(failures, None) is not None:
+            raise StoreFull("no room for the seat")
+
+    with heartbeat(store, claim) as beating, beating.renewing(full):
+        seen = store.renewals
+        wait_until(lambda: store.renewals >= seen + 5)
+        beating.checkpoint()
+
+
+def test_a_mistake_in_the_heartbeat_stops_the_work(store: FakeStore, claim: Claim) -> None:
+    def mistake() -> None:
+        raise KeyError("a mistake of ours")
+
+    with heartbeat(store, claim) as beating, beating.renewing(mistake):
         wait_until(lambda: not beating_thread_alive())
         with pytest.raises(LeaseLost):
             beating.checkpoint()

@@ -25,6 +25,7 @@ class World:
             store=self.store,
             blobs=self.blobs,
             seats=FakeSeats(),
+            call=lambda _: True,
             model=lambda _: self.model,
             worker="w",
         )

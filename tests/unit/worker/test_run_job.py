@@ -39,6 +39,7 @@ class World:
             store=self.store,
             blobs=self.blobs,
             seats=self.seats,
+            call=self.seats.call,
             model=self._model,
             worker="host/1",
             limits=self.limits,
@@ -296,6 +297,22 @@ def test_a_job_gives_its_seat_up_and_says_that_the_model_worked(world: World) ->
     assert (world.seats.log[:2], world.seats.log[-1]) == (["knock", "enter"], "worked")
 
 
+def test_who_waits_for_the_seat_is_called_and_after_one_that_has_ended_the_next(
+    world: World,
+) -> None:
+    over, waiting, later = (JobRef.new() for _ in range(3))
+    world.seats.waiting, world.seats.ended = [over, waiting, later], {over}
+    world.run(world.submit(make_job()))
+    assert world.seats.log[-4:] == ["worked", f"call {over}", "neither", f"call {waiting}"]
+
+
+def test_a_worker_that_lost_its_lease_does_not_give_up_the_seat_of_the_next(world: World) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = lambda _: world.store.steal(job.ref)
+    assert world.run(job) == "lost"
+    assert world.seats.log[-1] == "enter"
+
+
 def test_a_seat_that_cannot_be_given_up_does_not_fail_the_job(world: World) -> None:
     job = world.submit(make_job())
     world.seats.away = StoreUnavailable("redis restarts")
@@ -327,16 +344,36 @@ def test_a_mistake_of_ours_fails_the_job_at_once_and_tells_nothing(world: World)
     assert world.run(job) == "refused"
 
 
-@pytest.mark.parametrize("error", [MemoryError(), StoreFull("full"), StoreUnavailable("away")])
-def test_what_may_pass_hands_the_job_back_and_counts(world: World, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [(MemoryError(), 1), (StoreFull("full"), 0), (StoreUnavailable("away"), 0)],
+)
+def test_what_may_pass_hands_the_job_back_and_only_memory_counts(
+    world: World, error: Exception, attempts: int
+) -> None:
     job = world.submit(make_job())
     world.model.on_batch = raises(error)
 
     assert world.run(job) == "handed-back"
     left = world.store.get(job.ref)
-    assert (left.status, left.attempts) == ("queued", 1)
+    assert (left.status, left.attempts) == ("queued", attempts)
     assert left.not_before is not None
     assert left.not_before > world.store.now
+
+
+def test_a_full_store_is_asked_less_often_each_time_and_for_as_long_as_it_takes(
+    world: World,
+) -> None:
+    job = world.submit(make_job())
+    world.model.on_batch = raises(StoreFull("full"))
+    waits = []
+    for _ in range(6):
+        assert world.run(job) == "handed-back"
+        not_before = world.store.get(job.ref).not_before
+        assert not_before is not None
+        waits.append(not_before - world.store.now)
+        world.store.now = not_before
+    assert waits == [5, 10, 20, 40, 60, 60]
 
 
 def test_a_store_that_is_away_for_a_moment_still_gets_the_result(world: World) -> None:

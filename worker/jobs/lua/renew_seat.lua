@@ -3,8 +3,8 @@
 
 local most, lease_s, images, gave_way = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
 
+free_lapsed_seats()
 redis.call('ZADD', SEATS, stamp(NOW + lease_s), WHO)
-redis.call('ZREMRANGEBYSCORE', SEATS, '-inf', stamp(NOW))
 local limit = limit_below(most)
 if gave_way then
   limit = math.max(1, math.floor(limit / 2))
