@@ -87,7 +87,7 @@ def compare(network_name: str, photograph: str) -> Comparison:
     default = [_first(looks, "settled") or looks[-1] for looks in ours]
     limit = [looks[-1] for looks in ours]
     lime_error = _median(subject.lime.error, lime)
-    areas, lime_areas = subject.ours.areas(default[0]), subject.lime.areas(lime[0])
+    areas, lime_areas = _areas(subject.ours, default), _areas(subject.lime, lime)
     certified = [one for looks in ours if (one := _first(looks, "certified")) is not None]
     return Comparison(
         network=network_name,
@@ -122,6 +122,11 @@ def _first_within(error: float, method: Method, runs: Sequence[Looks]) -> int | 
 
 def _median(measure: Callable[[Assessment], float], answers: Looks) -> float:
     return statistics.median(map(measure, answers))
+
+
+def _areas(method: Method, answers: Looks) -> dict[str, float]:
+    found = [method.areas(one) for one in answers]
+    return {name: statistics.median(one[name] for one in found) for name in found[0]}
 
 
 def _first(looks: Looks, rule: str) -> Assessment | None:

@@ -24,13 +24,17 @@ def measure() -> Iterator[Figure]:
     networks.build()
     rows = sorted(_all(), key=lambda row: (row.network, row.photograph))
     ROWS.write_text("".join(f"{json.dumps(row.as_row())}\n" for row in rows), encoding="utf-8")
+    yield from _as_fine(rows)
+    yield from _calls("calls_to_match_lime", [row.calls_to_match for row in rows], worst=800)
     counted = [row for row in rows if row.counts]
     yield Figure(
-        name="photographs whose ranking is no worse than lime's and as fine",
+        name="photographs cut as finely as by lime and ranked no worse",
         value=len(counted) / len(rows),
         unit="share",
     )
-    yield from _calls("calls_to_match_lime", [row.calls_to_match for row in counted], worst=800)
+    yield from _calls(
+        "calls_to_match_lime on these", [row.calls_to_match for row in counted], worst=800
+    )
     yield from _calls("calls_same_segments", [row.calls_same_segments for row in rows])
     yield from _stability(rows)
     yield from _certified(rows)
@@ -45,6 +49,31 @@ def _all() -> Iterator[Comparison]:
             row = done.result()
             print(f"# {json.dumps(row.as_row())}", file=sys.stderr, flush=True)
             yield row
+
+
+def _as_fine(rows: Sequence[Comparison]) -> Iterator[Figure]:
+    """Whether ours asks as much of the pictures as lime and ranks no worse, in the middle."""
+    ours, lime = ([getattr(row, name) for row in rows] for name in ("segments", "lime_segments"))
+    yield Figure(
+        name="our median number of segments / lime's",
+        value=statistics.median(ours) / statistics.median(lime),
+        unit="x",
+        goal=0.8,
+        goal_is="at least",
+    )
+    yield Figure(
+        name="insertion AUC, ours less lime's, median",
+        value=statistics.median(row.insertion_auc - row.lime_insertion_auc for row in rows),
+        unit="score",
+        goal=0.0,
+        goal_is="at least",
+    )
+    yield Figure(
+        name="deletion AUC, ours less lime's, median",
+        value=statistics.median(row.deletion_auc - row.lime_deletion_auc for row in rows),
+        unit="score",
+        goal=0.0,
+    )
 
 
 def _calls(
