@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import socket
 import time
 from contextlib import ExitStack
 
 import pytest
 
 from tests.integration.webhooks.dispatching import dispatching, finish_job, wait_for_attempts
-from tests.support.receiver import Receiver, hang, late
+from tests.support.receiver import OK, Receiver, Request, answer, hang, late
 from tests.support.records import Bench
 from worker.webhooks.dispatcher import PROMPT_S
 
@@ -44,17 +46,20 @@ def test_a_receiver_that_hangs_on_every_call_does_not_delay_others(bench: Bench)
 
 
 def test_a_receiver_that_begins_to_hang_does_not_delay_others(bench: Bench) -> None:
-    with Receiver() as ill, dispatching(bench, timeout_s=TIMEOUT_S):
-        finish_job(bench, ill.url())
-        ill.wait_for(1)
-        ill.behaviour = hang(TIMEOUT_S)
+    behaviours = itertools.chain([answer(OK)], itertools.repeat(hang(TIMEOUT_S)))
+
+    def behave(connection: socket.socket, request: Request) -> None:
+        next(behaviours)(connection, request)
+
+    with Receiver(behave) as ill:
         for _ in range(1500):
             finish_job(bench, ill.url())
-        ill.wait_for(9)
-        with Receiver(address="127.0.0.2") as alive:
-            delay = first_delay(bench, alive)
-        assert ill.connections == 9
-        ill.__exit__()
+        with dispatching(bench, timeout_s=TIMEOUT_S):
+            ill.wait_for(9)
+            with Receiver(address="127.0.0.2") as alive:
+                delay = first_delay(bench, alive)
+            assert ill.connections == 9
+            ill.__exit__()
     assert delay <= SOON_S
 
 
