@@ -88,7 +88,8 @@ function difference(sides, limit) {
   }
   const [a, b] = sides;
   const values = a.values.map((one, segment) => one - b.values[segment]);
-  // The errors of the two are taken as independent, which overstates the error within one job.
+  // The errors of the two are taken as independent. Within one job they are not quite: the samples
+  // are the same, and how two classes move together is not kept.
   const errors = values.map((_, segment) =>
     Math.hypot(a.figures.standard_errors?.[segment] ?? NaN, b.figures.standard_errors?.[segment] ?? NaN),
   );
@@ -114,7 +115,7 @@ function table(side, [a, b], order) {
     row.addEventListener("pointerenter", () => side.stage.show(segment));
     return row;
   });
-  const caption = make("caption", {}, "Where they differ most, with 95 % errors. Bold: more than the errors explain.");
+  const caption = make("caption", {}, "Where they differ most, with 95 % errors, taken as independent. Bold: more than the errors explain.");
   find("#differences").replaceChildren(
     make("table", { class: "differences" }, caption, make("thead", {}, head), make("tbody", {}, ...rows)),
   );
