@@ -41,6 +41,9 @@ function headersOf(options) {
 }
 
 async function problemOf(answer) {
+  if (answer.status === 401) {
+    return new Problem("You are no longer signed in. Load this page anew to sign in again.");
+  }
   if (!(answer.headers.get("Content-Type") ?? "").includes("json")) {
     return new Problem(`The server answered ${answer.status}.`);
   }

@@ -76,6 +76,16 @@ def test_in_a_session_the_form_is_sent_with_scripts_and_without(page, key, brows
     context.close()
 
 
+def test_a_session_that_has_ended_is_said_and_the_form_stays(page, key):
+    page.goto("/")
+    sign_in(page, key)
+    image = {"name": "cat.png", "mimeType": "image/png", "buffer": pictures.png()}
+    page.locator("#image").set_input_files(image)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Explain this image").click()
+    expect(page.locator("#form-error")).to_contain_text("You are no longer signed in.")
+
+
 def test_who_signed_out_is_asked_again(page, key):
     page.goto("/")
     sign_in(page, key)
