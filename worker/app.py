@@ -24,6 +24,7 @@ from typing import Any
 
 import structlog
 from billiard import current_process
+from billiard.util import get_logger as pool_logger
 from celery import Celery, bootsteps, signals
 from celery.apps.worker import Worker
 from pydantic import ValidationError
@@ -299,7 +300,11 @@ class StewardStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
 
 def _keep_logging(**_: Any) -> None:
-    """Leave the log handlers as ``configure_logging`` has set them."""
+    """Leave the log handlers as ``configure_logging`` has set them, and let the pool use them too.
+
+    Else what it says of lost children goes past them, as plain text.
+    """
+    pool_logger().propagate = True
 
 
 def _limit_threads(**_: Any) -> None:

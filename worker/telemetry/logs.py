@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 import structlog
 
-# Celery tells of every task at INFO; run_job says the same with the job's reference.
-NOISY = ("celery.worker.strategy", "celery.app.trace")
+# Celery tells of every task at INFO, run_job says the same with the job's reference; and its pool
+# ("multiprocessing") tells of every step of every child.
+NOISY = ("celery.worker.strategy", "celery.app.trace", "multiprocessing")
 
 
 def configure_logging(level: str, *, also: Iterable[structlog.typing.Processor] = ()) -> None:
