@@ -43,10 +43,12 @@ class Image:
     user: str | None
 
     @contextmanager
-    def container(self, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the start command; end it by pid."""
-        command = dockerfile.command(self.steps)
-        log = (self.directory / "log").open("wb")
+    def container(
+        self, settings: Mapping[str, str], command: list[str] | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the start command, or another; end it by pid."""
+        command = command or dockerfile.command(self.steps)
+        log = (self.directory / "log").open("ab")
         process = subprocess.Popen(
             command,
             executable=self.directory / "venv" / "bin" / command[0],
@@ -66,6 +68,14 @@ class Image:
                 process.kill()
                 process.wait()
             log.close()
+
+    def is_healthy(self, check: list[str]) -> bool:
+        """Whether a health check of Compose's succeeds, carried out in the image."""
+        done = subprocess.run(
+            check[1:], cwd=self.directory / "app", env=self.environment, user=self.user,
+            capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        return done.returncode == 0
 
     def said(self) -> str:
         """What the start command wrote."""
@@ -123,6 +133,8 @@ def build(target: str) -> Iterator[Image]:
                 own(app, user)
             elif step.instruction == "RUN" and step.argument.startswith("pip "):
                 run(["sh", "-c", step.argument], app, environment, user)
+        # The containers' roots are read-only: what is not in /tmp belongs to somebody else.
+        own(directory, "root" if user is not None else None)
         yield Image(directory, steps, environment, user)
     finally:
         shutil.rmtree(directory)
@@ -157,10 +169,27 @@ def run(command: list[str], cwd: Path, environment: Mapping[str, str], user: str
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-def compose_environment(service: str, secrets: Path) -> dict[str, str]:
-    """A service's environment in docker-compose.yml, its secrets being in a folder of ours."""
-    services = compose.config("docker-compose.yml")["services"]
-    return {**compose.environment(services[service]), "LIMELIGHT_SECRETS_DIR": str(secrets)}
+@dataclass(frozen=True)
+class Composed:
+    """A service of docker-compose.yml, moved to this machine: its ports, its secrets."""
+
+    environment: dict[str, str]
+    health: list[str]
+    command: list[str] | None
+
+
+def composed(name: str, secrets: Path, **moved: str) -> Composed:
+    """Read a service; ``moved`` names other addresses for its LIMELIGHT_*_BIND."""
+    service = compose.config("docker-compose.yml")["services"][name]
+    told = compose.environment(service)
+    health = " ".join(service["healthcheck"]["test"][3:])
+    for variable, address in moved.items():
+        health = health.replace(told[variable].replace("0.0.0.0", "127.0.0.1"), address)  # noqa: S104
+    return Composed(
+        {**told, **moved, "LIMELIGHT_SECRETS_DIR": str(secrets)},
+        [*service["healthcheck"]["test"][:3], health],
+        service.get("command"),
+    )
 
 
 def fetch(url: str) -> Any:
@@ -181,10 +210,21 @@ def wait_for(url: str, wanted: Any, image: Image, process: subprocess.Popen[byte
     raise AssertionError(f"{url} did not answer as wanted\n{image.said()}")
 
 
-def test_web_and_worker_install_and_start_as_a_user_without_rights(
+def wait_healthy(image: Image, check: list[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not image.is_healthy(check):
+        assert time.monotonic() < deadline, f"{check}\n{image.said()}"
+        time.sleep(0.5)
+
+
+def loopback() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+def test_web_worker_and_webhooks_install_and_start_as_a_user_without_rights(
     redis_server: PrivateRedis,
 ) -> None:
-    address = f"127.0.0.1:{free_port()}"
+    address = loopback()
     with build("web") as web, build("worker") as worker:
         profiles = worker.directory / "models.toml"
         labels = worker.directory / "labels.txt"
@@ -193,18 +233,27 @@ def test_web_and_worker_install_and_start_as_a_user_without_rights(
         profiles.write_text(
             (ROOT / "deploy" / "models.toml")
             .read_text()
-            .replace("tf-serving:8500", f"127.0.0.1:{free_port()}")
+            .replace("tf-serving:8500", loopback())
             .replace("/models/labels/imagenet-1k.txt", str(labels))
         )
         secrets = worker.directory / "secrets"
         secrets.mkdir()
         (secrets / "limelight_redis_url").write_text(redis_server.url)
-        for_web = {**compose_environment("web", secrets), "LIMELIGHT_BIND": address}
-        for_worker = {
-            **compose_environment("worker", secrets),
-            "LIMELIGHT_MODELS_FILE": str(profiles),
-        }
-        with web.container(for_web) as web_process, worker.container(for_worker) as worker_process:
+        for_web = composed(
+            "web", secrets, LIMELIGHT_BIND=address, LIMELIGHT_WEB_METRICS_BIND=loopback()
+        )
+        for_worker = composed(
+            "worker",
+            secrets,
+            LIMELIGHT_MODELS_FILE=str(profiles),
+            LIMELIGHT_WORKER_METRICS_BIND=loopback(),
+        )
+        for_hooks = composed("webhooks", secrets, LIMELIGHT_WEBHOOK_METRICS_BIND=loopback())
+        with (
+            web.container(for_web.environment) as web_process,
+            worker.container(for_worker.environment) as worker_process,
+            web.container(for_hooks.environment, for_hooks.command) as hooks_process,
+        ):
             ready = f"http://{address}/v2/health/ready"
             wait_for(ready, lambda answer: True, web, web_process)
             models = wait_for(
@@ -215,8 +264,11 @@ def test_web_and_worker_install_and_start_as_a_user_without_rights(
             )["models"]
             assert models[0]["name"] == "efficientnet-lite0"
             assert models[0]["state"] == "unavailable"
-            assert web_process.poll() is None
-            assert worker_process.poll() is None
+            for image, service in ((web, for_web), (worker, for_worker), (web, for_hooks)):
+                wait_healthy(image, service.health)
+            assert not web.is_healthy([*for_web.health[:3], "raise SystemExit(1)"])
+            for process in (web_process, worker_process, hooks_process):
+                assert process.poll() is None
 
 
 def test_neither_image_holds_tensorflow_and_web_holds_no_scikit_image() -> None:
