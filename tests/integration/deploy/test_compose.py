@@ -115,6 +115,13 @@ def test_every_setting_that_compose_gives_is_one_that_exists(compose: dict[str, 
         assert set(compose_files.environment(compose["services"][service])) <= known, service
 
 
+def test_the_variables_of_compose_are_documented() -> None:
+    files = [ROOT / "docker-compose.yml", ROOT / OWN_SERVER]
+    named = {name for file in files for name in re.findall(r"\$\{(\w+)", file.read_text())}
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    assert {name for name in named if f"`{name}`" not in documented} == set()
+
+
 def test_nothing_starts_before_what_it_needs(compose: dict[str, Any]) -> None:
     services = compose["services"]
     done = {"condition": "service_completed_successfully"}
