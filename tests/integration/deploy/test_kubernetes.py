@@ -95,6 +95,7 @@ def test_every_file_is_part_of_something_and_every_part_is_a_file() -> None:
 def test_every_pod_is_as_the_restricted_standard_wants(overlay: list[Manifest]) -> None:
     for name, pod in pods(overlay).items():
         assert pod["automountServiceAccountToken"] is False, name
+        assert pod["enableServiceLinks"] is False, name
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
         for container in pod["containers"]:
