@@ -113,7 +113,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             id="getAsset",
             tag=_SERVICE,
             summary="Get what the pages need",
-            answers={200: Answer(description="The file.", media=("text/css",))},
+            answers={
+                200: Answer(
+                    description="The file.", media=("text/css", "text/javascript", "image/svg+xml")
+                )
+            },
             problems=("not-found",),
         ),
         "pages.problem": Operation(

@@ -57,7 +57,8 @@ def test_a_page_allows_this_server_and_no_other(service, path):
 @pytest.mark.parametrize("path", PAGES)
 def test_what_a_page_needs_is_served(service, path):
     tags = Tags(page(service, path).text)
-    sheets = [attrs["href"] for tag, attrs in tags.found if tag == "link"]
+    links = [attrs for tag, attrs in tags.found if tag == "link"]
+    sheets = [attrs["href"] for attrs in links if attrs["rel"] == "stylesheet"]
     assert sheets
     for sheet in sheets:
         with service.client.get(sheet) as answer:
