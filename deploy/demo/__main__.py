@@ -102,6 +102,8 @@ def _serve(stack: Stack, console: Console) -> None:
     console.print(f"  {command}\n", soft_wrap=True)
     console.print("API keys and webhook secrets are made beside it, after:\n")
     console.print(f"  export LIMELIGHT_REDIS_URL={shlex.quote(stack.redis.url)}\n", soft_wrap=True)
+    console.print("Metrics of web, worker and webhooks, for Prometheus:\n")
+    console.print(f"  {' '.join(stack.metrics)}\n", soft_wrap=True)
     while True:
         stack.check()
         time.sleep(WATCH_S)

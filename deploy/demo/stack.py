@@ -56,11 +56,14 @@ class Stack:
     redis : PrivateRedis
     processes : Processes
         The other servers.
+    metrics : tuple of str
+        Where web, worker and webhooks tell Prometheus what they do.
     """
 
     address: str
     redis: PrivateRedis
     processes: Processes
+    metrics: tuple[str, ...] = ()
 
     def check(self) -> None:
         """See that all servers run.
@@ -154,9 +157,13 @@ def _start_all(
             "LIMELIGHT_GRACE_S": "1",
         }
     )
+    metrics = {name: f"{LOOPBACK}:{free_port()}" for name in ("web", "worker", "webhook")}
+    environment |= {f"LIMELIGHT_{name.upper()}_METRICS_BIND": at for name, at in metrics.items()}
     address = f"http://{LOOPBACK}:{web_port}"
     _start_service(processes, environment, address, models)
-    return Stack(address, redis, processes)
+    return Stack(
+        address, redis, processes, tuple(f"http://{at}/metrics" for at in metrics.values())
+    )
 
 
 def _start_model_server(processes: Processes) -> int:
