@@ -28,6 +28,9 @@ SLOWER_BESIDE = 1.4
 CONVINCING = 3
 # The weight of the newest call in the mean.
 NEWEST = 0.3
+# What a call has to take less after it was made smaller, or it was in vain: most of its time then
+# goes to the network, or to what a call costs whatever is in it, and small ones cost it more often.
+IN_VAIN = 0.8
 # How long a floor is remembered: a server that became slower for good is believed after that.
 FLOOR_S = 60.0
 # How long after giving way nothing is raised, and the longest time between two attempts to have a
@@ -56,6 +59,14 @@ class Learned:
 
     images: int
     in_flight: int
+
+
+@dataclass(frozen=True)
+class _Shrunk:
+    """What calls were before they were made smaller, until it is known what that won."""
+
+    images: int
+    seconds: float
 
 
 class _Floor:
@@ -115,6 +126,9 @@ class Pace:
         self._floors: dict[int, _Floor] = {}
         self._mean: dict[int, float] = {}
         self._slow = 0
+        self._shrunk: _Shrunk | None = None
+        self._judged = 0
+        self._least, self._least_until = 1, clock()
         self._not_before = clock()
         self._wait_s = QUIET_S
         self._pause_s = 0.0
@@ -168,11 +182,31 @@ class Pace:
         self._slow = self._slow + 1 if each_s > allowed * floor_s else 0
         if self._slow >= CONVINCING:
             self._give_way(now)
-        elif rows * mean_s > 1.25 * self._target_s and rows > 1:
+        elif self._shrunk is not None:
+            self._judge(self._shrunk, size, size * mean_s, now)
+        elif rows * mean_s > 1.25 * self._target_s and rows > self._least_images(now):
             # Of a call that takes too long nobody has to be convinced: the next is smaller.
+            self._shrunk, self._judged = _Shrunk(size, size * mean_s), 0
             self._resize(int(self._target_s / mean_s))
         elif now >= self._not_before and self._slow == 0 and 2 * rows > self.images:
             self._raise(mean_s, now)
+
+    def _judge(self, before: _Shrunk, size: int, call_s: float, now: float) -> None:
+        """Say whether smaller calls are quicker ones, or were made smaller in vain."""
+        if size != self.images:
+            # Sent before.
+            return
+        self._judged += 1
+        if call_s <= IN_VAIN * before.seconds:
+            self._shrunk = None
+        elif self._judged >= CONVINCING:
+            self._shrunk = None
+            self._least, self._least_until = before.images, now + FLOOR_S
+            self._resize(before.images)
+
+    def _least_images(self, now: float) -> int:
+        """Tell below which size calls are not made smaller for the time that they take."""
+        return self._least if now < self._least_until else 1
 
     def _raise(self, mean_s: float, now: float) -> None:
         bigger = _bigger(self.images)
@@ -185,6 +219,7 @@ class Pace:
 
     def _give_way(self, now: float) -> None:
         self._slow = 0
+        self._shrunk = None
         self.gave_way += 1
         if self.in_flight > 1:
             self.in_flight = max(1, self.in_flight // 2)

@@ -64,6 +64,22 @@ def test_the_size_of_calls_is_found_from_below_and_from_above(first: int) -> Non
     assert pace.images == 8
 
 
+def test_calls_are_not_made_ever_smaller_where_that_makes_none_of_them_quicker() -> None:
+    far_away: Seconds = lambda rows, _: 0.15 + 0.001 * rows  # noqa: E731
+    clock = Clock()
+    pace = make(clock)
+    run(pace, clock, far_away, lasts_s=120)
+    assert (pace.images, pace.in_flight) == (8, 4)
+
+
+def test_a_server_that_is_near_again_is_asked_in_calls_that_fit() -> None:
+    clock = Clock()
+    pace = make(clock, most_in_flight=1, learned=Learned(images=32, in_flight=1))
+    run(pace, clock, lambda rows, _: 0.4 + 0.001 * rows, lasts_s=30)
+    run(pace, clock, one_after_another, lasts_s=120)
+    assert pace.images == 8
+
+
 def test_a_second_call_beside_the_first_is_rare_where_it_wins_nothing() -> None:
     clock = Clock()
     pace = make(clock)
