@@ -93,9 +93,10 @@ def _execution(settings: StoreSettings) -> dict[str, Any]:
         "worker_max_tasks_per_child": settings.child_jobs,
         "worker_max_memory_per_child": settings.child_memory_mb * 1024,  # In KiB.
         "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_S,
-        # A worker that lost the broker can no longer acknowledge; the claim's lease has its own
-        # way to Redis, but the job would be delivered again beside it.
-        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # A job outlives an outage of the broker that is shorter than its lease, which has its own
+        # way to Redis. Its message cannot be acknowledged any more and comes again; the claim is
+        # then refused. Written out, because Celery means to end such jobs by default.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
         # Nobody listens to these, and each would be a write to Redis.
         "worker_send_task_events": False,
         "task_send_sent_event": False,

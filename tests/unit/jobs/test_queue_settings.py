@@ -26,7 +26,7 @@ def app() -> Celery:
         ("task_serializer", "json"),
         ("accept_content", ["json"]),
         ("task_create_missing_queues", False),
-        ("worker_cancel_long_running_tasks_on_connection_loss", True),
+        ("worker_cancel_long_running_tasks_on_connection_loss", False),
         ("broker_connection_max_retries", None),
         ("broker_connection_retry_on_startup", True),
         ("broker_url", "redis://127.0.0.1:6379/5"),
