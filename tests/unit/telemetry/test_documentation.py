@@ -15,9 +15,10 @@ def documented() -> dict[str, str]:
     """Names in the first column of the table, with what its last says of their labels."""
     found = {}
     for line in OPERATIONS.read_text().splitlines():
+        if not line.startswith("| `limelight_"):
+            continue
         first, *_, last = line.strip("|").split("|")
-        if first.strip().startswith("`limelight_"):
-            found |= dict.fromkeys(re.findall(r"`(limelight_\w+)`", first), last)
+        found |= dict.fromkeys(re.findall(r"`(limelight_\w+)`", first), last)
     return found
 
 
