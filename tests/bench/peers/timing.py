@@ -27,6 +27,7 @@ from worker.explain.explain import explain
 from worker.explain.options import TopClasses
 from worker.explain.presets import resolve
 from worker.serving.model import ServedModel
+from worker.serving.pace import FIRST_SIZE
 from worker.serving.preprocess import affine, to_float
 from worker.serving.tensors import from_array
 
@@ -133,9 +134,10 @@ def _non_model_s(image: NDArray[np.uint8], *, to_float32: bool) -> float:
 
     def score(batches: Any) -> Iterator[NDArray[np.float64]]:
         for batch in batches:
+            for start in range(0, len(batch), FIRST_SIZE):
+                part = batch[start : start + FIRST_SIZE]
+                from_array(to_float(part, affine("raw"), layout="NHWC") if to_float32 else part)
             kept = batch[:, ::32, ::32].mean(axis=(1, 2)) / 255.0
-            ready = to_float(batch, affine("raw"), layout="NHWC") if to_float32 else batch
-            from_array(ready)
             yield np.hstack([kept, 1.0 - kept])
 
     started = time.process_time()
