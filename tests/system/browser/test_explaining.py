@@ -44,6 +44,12 @@ def point_at(page: Page, x: float, y: float) -> None:
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
+def at_most(page: Page, samples: int) -> None:
+    """Ask for few samples, so that the job is short."""
+    page.locator("summary", has_text="Advanced options").click()
+    page.get_by_label("Most samples").fill(str(samples))
+
+
 def job_of(page: Page) -> str:
     return page.url.partition("/explanations/")[2].partition("?")[0]
 
@@ -55,12 +61,11 @@ def test_from_a_dropped_image_over_live_progress_to_the_figures_of_a_segment(
     hand_over(page, CAT.read_bytes(), name="my cat.png", media="image/png", event="drop")
     expect(page.locator("#drop-text")).to_contain_text("my cat.png")
     page.get_by_label("Classes", exact=True).select_option("2")
-    page.locator("summary", has_text="Advanced options").click()
-    page.get_by_label("Most samples").fill("512")
+    at_most(page, 256)
     page.get_by_role("spinbutton", name="Seed").fill("21")
     page.get_by_role("button", name="Explain this image").click()
 
-    expect(page.locator("#count")).to_have_text(re.compile(r"[1-9]\d* of at most 512 samples"))
+    expect(page.locator("#count")).to_have_text(re.compile(r"[1-9]\d* of at most 256 samples"))
     expect(page.locator("#stage[data-ready]")).to_be_visible(timeout=90_000)
     job = api.ended(job_of(page))
     assert job["metadata"] == {"filename": "my cat.png"}
@@ -91,6 +96,7 @@ def test_a_photograph_that_is_there_is_explained_without_a_file(page: Page, api:
     page.goto("/")
     page.locator("label.sample", has_text="Coffee").click()
     page.get_by_label("or these").fill("espresso, 968")
+    at_most(page, 64)
     page.get_by_role("button", name="Explain this image").click()
     page.wait_for_url("**/explanations/exp_*")
     job = api.ended(job_of(page))
@@ -206,6 +212,7 @@ def test_a_lost_connection_is_said_while_a_job_runs_and_the_result_comes_all_the
     page.route("**/events", lambda route: route.abort())
     page.goto("/")
     page.locator("label.sample", has_text="Rocket").click()
+    at_most(page, 256)
     page.get_by_role("button", name="Explain this image").click()
     expect(page.locator("#lost")).to_contain_text("The connection is lost.")
     page.unroute("**/events")
