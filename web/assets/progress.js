@@ -4,7 +4,7 @@ import { find } from "./page.js";
 
 const EVENTS = ["queued", "processing", "progress"];
 const ENDS = ["succeeded", "failed", "canceled", "expired"];
-const POLL_MS = 3000;
+const POLL_MS = 1000;
 
 const panel = find("#progress");
 const stages = JSON.parse(panel.dataset.stages);
