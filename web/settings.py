@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import DirectoryPath, Field, SecretStr, field_validator
+from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.environment import EnvironmentSettings
@@ -100,6 +100,15 @@ class WebSettings(EnvironmentSettings):
     def metrics_address(self) -> Address | None:
         """``web_metrics_bind`` in its parts."""
         return None if self.web_metrics_bind is None else Address.parse(self.web_metrics_bind)
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> WebSettings:
+        # Requests are told apart by the port at which they came in.
+        if self.metrics_address is not None and self.metrics_address.port == self.address.port:
+            raise ValueError(
+                "LIMELIGHT_WEB_METRICS_BIND must have another port than LIMELIGHT_BIND"
+            )
+        return self
 
     @property
     def admits_anonymous(self) -> bool:

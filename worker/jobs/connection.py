@@ -22,6 +22,7 @@ SOCKET_TIMEOUT_S = 3.0
 _UNAVAILABLE = (
     redis.ConnectionError,  # Includes BusyLoadingError and refused passwords.
     redis.TimeoutError,
+    redis.exceptions.NoPermissionError,  # An ACL user that may too little, until that is mended.
     redis.ReadOnlyError,
     redis.exceptions.ClusterDownError,
     redis.exceptions.MasterDownError,

@@ -21,6 +21,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
+from worker.jobs.condition import problems_at_start
 from worker.jobs.connection import connect
 from worker.jobs.environment import problems_of
 from worker.jobs.store import Store
@@ -68,6 +69,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.info("webhooks starting", threads=settings.webhook_threads)
+    for problem in problems_at_start(settings):
+        log.warning("redis", problem=problem)
     spans.start("limelight-webhooks")
     build(settings, tls=tls, policy_of=policy_of, watch=watch).run(stop)
     spans.stop()

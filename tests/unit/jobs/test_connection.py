@@ -19,6 +19,7 @@ from worker.jobs.settings import StoreSettings
         redis.TimeoutError("Timeout reading from socket"),
         redis.BusyLoadingError("Redis is loading the dataset in memory"),
         redis.AuthenticationError("WRONGPASS"),
+        redis.exceptions.NoPermissionError("this user has no permissions to run 'info'"),
         redis.ReadOnlyError("You can't write against a read only replica."),
         redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"),
     ],

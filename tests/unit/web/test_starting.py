@@ -48,6 +48,13 @@ def test_trusted_hosts_are_read_with_commas_or_as_json(monkeypatch, text):
     assert WebSettings().trusted_hosts == ("a.org", "b.org")
 
 
+def test_metrics_do_not_share_the_port_of_everything_else(monkeypatch, capsys):
+    monkeypatch.setenv("LIMELIGHT_BIND", "0.0.0.0:8000")
+    monkeypatch.setenv("LIMELIGHT_WEB_METRICS_BIND", "127.0.0.1:8000")
+    assert main() == 1
+    assert "must have another port than LIMELIGHT_BIND" in capsys.readouterr().err
+
+
 def test_an_empty_list_of_trusted_hosts_does_not_mean_all(monkeypatch):
     monkeypatch.setenv("LIMELIGHT_TRUSTED_HOSTS", "")
     with pytest.raises(CannotStart, match="LIMELIGHT_TRUSTED_HOSTS"):
