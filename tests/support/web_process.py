@@ -16,7 +16,7 @@ import httpx
 from deploy.demo.redis_server import LOOPBACK, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 
 
 def start(

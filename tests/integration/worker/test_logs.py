@@ -144,7 +144,7 @@ def started(
     with ExitStack() as stack:
         for module in MODULES:
             stack.enter_context(processes.start(module))
-        wait_until(lambda: ready(f"http://{LOOPBACK}:{port}"), timeout_s=40)
+        wait_until(lambda: ready(f"http://{LOOPBACK}:{port}"), timeout_s=120)
         yield Stack(f"http://{LOOPBACK}:{port}", key, hook.text, receiver, processes)
 
 

@@ -140,7 +140,7 @@ def test_a_job_goes_through_web_queue_and_worker(
             running(url, tmp_path / "web.log") as web,
             told_from(worker),
         ):
-            wait_until(lambda: knows_model(service, worker, "quadrants"), timeout_s=30)
+            wait_until(lambda: knows_model(service, worker, "quadrants"), timeout_s=90)
             answer = httpx.post(
                 f"{web}/v1/explanations",
                 data={"options.samples": "50", "preset": "lime"},
@@ -174,7 +174,7 @@ def test_a_failover_is_followed_by_all_and_loses_no_job(
         replica = stack.enter_context(redis.Redis.from_url(second.url))
         worker = start_worker_at(url)
         with told_from(worker):
-            wait_until(lambda: knows_model(service, worker, "quadrants"), timeout_s=30)
+            wait_until(lambda: knows_model(service, worker, "quadrants"), timeout_s=90)
             before = service.explained(make_job())
             wait_until(lambda: service.redis.wait(1, 1000) == 1, timeout_s=10)
             first.kill()
