@@ -228,7 +228,11 @@ def run_steward(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) 
     worker = f"{settings.worker_name}/{os.getpid()}"
     if settings.metrics_address is not None and metrics.is_shared():
         metrics.count_at(lambda: STEWARD)
-        metrics.serve(metrics.shared_registry(), settings.metrics_address)
+        try:
+            metrics.serve(metrics.shared_registry(), settings.metrics_address)
+        except CannotListen as error:
+            # It was free when the worker started. Nobody is to go without a sweeper for that.
+            log.error("no metrics", error=str(error))
     watch = WorkerMetrics()
     sweeper = Sweeper(
         Store(redis),

@@ -236,3 +236,24 @@ def test_paths_and_methods_that_clients_make_up_are_no_labels(
         "none", "/v1/explanations/<job_id>", "/v2/health/live", "/v1/models",
     }  # fmt: skip
     assert set(found.values(name, "method")) == {"GET", "other"}
+
+
+def test_a_steward_that_is_killed_answers_scrapes_again_with_what_was_counted(
+    service: Service, start_worker: StartWorker
+) -> None:
+    port = free_port()
+    worker = start_worker(LIMELIGHT_WORKER_METRICS_BIND=f"{LOOPBACK}:{port}")
+    name = "limelight_attempt_duration_seconds_count"
+    with told_from(worker):
+        service.explained(make_job())
+        assert scrape(f"http://{LOOPBACK}:{port}").total(name, outcome="succeeded") == 1
+        worker.steward.send_signal(signal.SIGKILL)
+        wait_until(lambda: answers_scrapes(port), timeout_s=60)
+        assert scrape(f"http://{LOOPBACK}:{port}").total(name, outcome="succeeded") == 1
+
+
+def answers_scrapes(port: int) -> bool:
+    try:
+        return httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
