@@ -246,8 +246,12 @@ def test_a_client_that_does_not_read_is_dropped_and_holds_up_no_other(service, r
     _, good = listen(streams)
     stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     read_until(good, b"event: queued")
-    for _ in range(400):
-        service.store.happen(ref, "queued", waiting_for="x" * 4000)
+    for number in range(8):
+        for _ in range(50):
+            service.store.happen(ref, "queued", waiting_for="x" * 4000)
+        # Whoever reads is never as far behind as whoever does not.
+        service.store.happen(ref, "queued", waiting_for=f"mark {number}")
+        read_until(good, f"mark {number}".encode())
     finish(service, ref)
     assert messages(read_to_end(good))[-1].event == "succeeded"
     # What is left in its buffer ends without the end.
