@@ -13,8 +13,8 @@ from tests.faults.load import load, nothing_lost
 from tests.faults.stack import LONG, START_S, running_stack, wait_until
 
 # A call takes so long that a kill finds jobs in hands, and workers keep up with the load.
-CALL_S = 0.03
-RATE = 6.0
+CALL_S = 0.01
+RATE = 4.0
 
 
 def freeze_kill(*, kills: int, jobs: int) -> Iterator[Figure]:

@@ -11,7 +11,8 @@ import httpx
 from tests.bench.figure import Figure
 from tests.faults.stack import Stack
 
-SETTLE_S = 180.0
+# Far more than it takes; a loaded machine must not be taken for a loss.
+SETTLE_S = 600.0
 
 
 @contextmanager
@@ -53,6 +54,9 @@ def nothing_lost(name: str, stack: Stack, *, at_least: int = 1) -> Iterator[Figu
     yield Figure(
         name=f"{name}: jobs lost", value=accepted - counts["succeeded"], unit="jobs", goal=0
     )
+    for status, count in counts.items():
+        if status != "succeeded":
+            yield Figure(name=f"{name}: of these {status}", value=count, unit="jobs")
     yield Figure(
         name=f"{name}: jobs that ended twice", value=stack.ended_twice(), unit="jobs", goal=0
     )

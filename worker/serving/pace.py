@@ -189,7 +189,7 @@ class Pace:
             self._shrunk, self._judged = _Shrunk(size, size * mean_s), 0
             self._resize(int(self._target_s / mean_s))
         elif now >= self._not_before and self._slow == 0 and 2 * rows > self.images:
-            self._raise(mean_s, now)
+            self._raise(size, now)
 
     def _judge(self, before: _Shrunk, size: int, call_s: float, now: float) -> None:
         """Say whether smaller calls are quicker ones, or were made smaller in vain."""
@@ -208,9 +208,25 @@ class Pace:
         """Tell below which size calls are not made smaller for the time that they take."""
         return self._least if now < self._least_until else 1
 
-    def _raise(self, mean_s: float, now: float) -> None:
+    def _foreseen_s(self, images: int, *, size: int) -> float:
+        """Tell what a larger call than those of now, of a ``size``, would take.
+
+        A call costs something whatever is in it. Were that left out, calls of one image that take
+        a little more than half of the target would never become larger.
+        """
+        now_s = self._mean[size] * size
+        each_s = self._mean[size] / 2
+        if others := [other for other in self._mean if other < size]:
+            less = max(others)
+            each_s = max(0.0, now_s - self._mean[less] * less) / (size - less)
+        return now_s + each_s * (images - size)
+
+    def _raise(self, size: int, now: float) -> None:
         bigger = _bigger(self.images)
-        if self.images < bigger <= self._most_images and mean_s * bigger <= self._target_s:
+        if (
+            self.images < bigger <= self._most_images
+            and self._foreseen_s(bigger, size=size) <= self._target_s
+        ):
             self._resize(bigger)
         elif self.in_flight < self._most_in_flight:
             self.in_flight += 1

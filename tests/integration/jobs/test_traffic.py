@@ -118,6 +118,16 @@ def test_the_limit_is_raised_again_slowly(traffic: Traffic, client: redis.Redis)
     assert [seat.in_flight for seat in found] == [2, 3, 4, 4]
 
 
+def test_the_limit_is_raised_by_jobs_too_short_to_renew_their_seat(
+    traffic: Traffic, client: redis.Redis
+) -> None:
+    enter(traffic, A, most=4)
+    traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
+    leave(traffic, A, most=4)
+    client.hset("limelight::traffic:cats", "limited_at", 1)
+    assert enter(traffic, A, most=4).in_flight == 3
+
+
 def test_a_profile_that_allows_fewer_than_was_learned_holds(traffic: Traffic) -> None:
     enter(traffic, A, most=4)
     traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)

@@ -72,6 +72,13 @@ def test_calls_are_not_made_ever_smaller_where_that_makes_none_of_them_quicker()
     assert (pace.images, pace.in_flight) == (8, 4)
 
 
+def test_what_a_call_costs_whatever_is_in_it_does_not_keep_calls_small() -> None:
+    clock = Clock()
+    pace = make(clock, target_s=0.05, learned=Learned(images=1, in_flight=1))
+    run(pace, clock, lambda rows, _: 0.03 + 0.0002 * rows, lasts_s=60)
+    assert pace.images == 64
+
+
 def test_a_server_that_is_near_again_is_asked_in_calls_that_fit() -> None:
     clock = Clock()
     pace = make(clock, most_in_flight=1, learned=Learned(images=32, in_flight=1))

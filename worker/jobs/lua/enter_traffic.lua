@@ -19,6 +19,8 @@ if opened_until > 0 then
 elseif knocks then
   return { 'free' }
 end
+-- Jobs that are over before a seat is renewed must see it raised as well.
+raise_limit(most)
 if taken >= limit_below(most) and not has_seat then
   return { 'model-busy', '0', wait(queue, since) }
 end

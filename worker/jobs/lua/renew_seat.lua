@@ -5,13 +5,11 @@ local most, lease_s, images, gave_way = tonumber(ARGV[2]), tonumber(ARGV[3]), AR
 
 free_lapsed_seats()
 redis.call('ZADD', SEATS, stamp(NOW + lease_s), WHO)
-local limit = limit_below(most)
 if gave_way then
-  limit = math.max(1, math.floor(limit / 2))
+  local limit = math.max(1, math.floor(limit_below(most) / 2))
   redis.call('HSET', STATE, 'limit', limit, 'limited_at', stamp(NOW))
-elseif limit < most and NOW - state('limited_at') > RAISE_AFTER_S then
-  limit = limit + 1
-  redis.call('HSET', STATE, 'limit', limit, 'limited_at', stamp(NOW))
+else
+  raise_limit(most)
 end
 redis.call('HSET', STATE, 'images', images)
-return math.max(1, math.floor(limit / redis.call('ZCARD', SEATS)))
+return math.max(1, math.floor(limit_below(most) / redis.call('ZCARD', SEATS)))

@@ -26,6 +26,14 @@ local function limit_below(most)
   return limit
 end
 
+-- Raise a lowered limit, a step at a time, once it has been as it is for long enough.
+local function raise_limit(most)
+  local limit = state('limit')
+  if limit > 0 and limit < most and NOW - state('limited_at') > RAISE_AFTER_S then
+    redis.call('HSET', STATE, 'limit', limit + 1, 'limited_at', stamp(NOW))
+  end
+end
+
 -- Seats whose lease has run out are free. As the first write of a script this also keeps Redis from
 -- refusing the next one when it has reached its memory: a seat must be kept and given up then too.
 local function free_lapsed_seats()
