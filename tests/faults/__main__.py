@@ -49,8 +49,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         partial(handovers.duplicates, jobs=100), partial(handovers.duplicates, jobs=15)
     ),
     "redis_restart": Experiment(
-        partial(outages.redis_restart, kills=5, jobs=100),
-        partial(outages.redis_restart, kills=2, jobs=30),
+        partial(outages.redis_restart, kills=5, jobs=50),
+        partial(outages.redis_restart, kills=2, jobs=10),
     ),
     "half_open": _rounds(outages.half_open),
     "nearly_full": Experiment(

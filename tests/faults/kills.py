@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tests.bench.figure import Figure
 from tests.faults.load import load, nothing_lost
-from tests.faults.stack import LONG, START_S, running_stack, wait_until
+from tests.faults.stack import LONG, START_S, Stack, running_stack, wait_until
 
 # A call takes so long that a kill finds jobs in hands, and workers keep up with the load.
 CALL_S = 0.01
@@ -32,6 +32,7 @@ def freeze_kill(*, kills: int, jobs: int) -> Iterator[Figure]:
                 worker.kill()
                 worker = stack.start_worker(wait=False)
                 wait_until(worker.is_ready, timeout_s=START_S, what="the next worker")
+            _until_accepted(stack, jobs)
         yield from nothing_lost("freeze_kill", stack, at_least=jobs)
 
 
@@ -46,7 +47,17 @@ def kill_loop(*, kills: int, jobs: int) -> Iterator[Figure]:
                 alive.pop(0).kill()
                 alive.append(stack.start_worker(concurrency=1, wait=False))
                 wait_until(alive[-1].is_ready, timeout_s=START_S, what="the next worker")
+            _until_accepted(stack, jobs)
         yield from nothing_lost("kill_loop", stack, at_least=jobs)
+
+
+def _until_accepted(stack: Stack, jobs: int) -> None:
+    """Let the load go on until there were enough jobs to show something."""
+    wait_until(
+        lambda: stack.ledger.counts().total() >= jobs,
+        timeout_s=900,
+        what=f"{jobs} jobs are accepted",
+    )
 
 
 def poison(*, others: int) -> Iterator[Figure]:

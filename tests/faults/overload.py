@@ -39,7 +39,7 @@ def overload(*, seconds: float) -> Iterator[Figure]:
             worker = stack.start_worker(concurrency=1)
             capacity = _capacity(stack)
             pids = {"web": _web_pid(), "worker": worker.process.pid}
-            with load(stack, rate=max(TIMES * capacity, LEAST_RATE), threads=8):
+            with load(stack, rate=max(TIMES * capacity, LEAST_RATE), threads=8, most_waiting=None):
                 time.sleep(WARM_UP_S)
                 grown = _growth(pids, seconds=seconds)
             refused = set(stack.refused)

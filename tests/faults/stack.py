@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.quadrant_server import NAME, QuadrantServer
 from tests.support.web_process import running
 from worker.jobs.job import JobRef
-from worker.jobs.keys import Keys
+from worker.jobs.keys import QUEUES, Keys
 
 # Small, so that a loop of kills is over soon; the promises are stated in leases.
 LEASE_S = 4.0
@@ -180,6 +180,12 @@ class Stack:
                     self.ledger.end(job_id, str(shown["status"]), attempts=int(str(attempts)))
             time.sleep(0.1)
         return time.monotonic() - began
+
+    def waiting(self) -> int:
+        """Jobs that are queued; 0 while Redis does not tell."""
+        with self.redis() as client, suppress(redis.RedisError):
+            return sum(int(client.zcard(KEYS.waiting(queue))) for queue in QUEUES)
+        return 0
 
     def ended_twice(self) -> int:
         """Jobs whose event stream tells of more than one end."""
