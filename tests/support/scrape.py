@@ -57,6 +57,6 @@ def read(text: str, *, content_type: str = "text/plain") -> Scrape:
 def scrape(url: str, *, accept: str = "text/plain", key: str | None = None) -> Scrape:
     """Get and read the metrics at an address."""
     headers = {"Accept": accept} | ({"Authorization": f"Bearer {key}"} if key else {})
-    answer = httpx.get(f"{url}/metrics", headers=headers, trust_env=False, timeout=10)
+    answer = httpx.get(f"{url}/metrics", headers=headers, trust_env=False, timeout=60)
     answer.raise_for_status()
     return read(answer.text, content_type=answer.headers["Content-Type"])

@@ -101,7 +101,7 @@ class Stack:
     def post(self, path: str = "/v1/explanations", **sent: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}", "traceparent": TRACEPARENT}
         headers |= sent.pop("headers", {})
-        return httpx.post(f"{self.url}{path}", headers=headers, trust_env=False, **sent)
+        return httpx.post(f"{self.url}{path}", headers=headers, trust_env=False, timeout=60, **sent)
 
     def submit(self, **fields: str) -> str:
         hook = {"webhook.url": f"{self.receiver.url('/')}?token={SECRETS['hook']}"}
@@ -111,7 +111,9 @@ class Stack:
 
     def status(self, job: str) -> str:
         headers = {"Authorization": f"Bearer {self.key}"}
-        answer = httpx.get(f"{self.url}/v1/explanations/{job}", headers=headers, trust_env=False)
+        answer = httpx.get(
+            f"{self.url}/v1/explanations/{job}", headers=headers, trust_env=False, timeout=60
+        )
         return answer.json()["status"] if answer.is_success else ""
 
 
@@ -150,7 +152,9 @@ def started(
 
 def ready(url: str) -> bool:
     try:
-        return bool(httpx.get(f"{url}/v2/health/ready", trust_env=False).json().get("workers"))
+        return bool(
+            httpx.get(f"{url}/v2/health/ready", trust_env=False, timeout=60).json().get("workers")
+        )
     except httpx.TransportError:
         return False
 

@@ -61,13 +61,14 @@ def submit(url: str, number: int, **fields: str) -> str:
         data={**SMALL, "options.seed": str(number), **fields},
         files={"image": pictures.png()},
         trust_env=False,
+        timeout=60,
     )
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
 
 
 def ended(url: str, job: str) -> bool:
-    answer = httpx.get(f"{url}/v1/explanations/{job}", trust_env=False).json()
+    answer = httpx.get(f"{url}/v1/explanations/{job}", trust_env=False, timeout=60).json()
     assert answer["status"] not in ("failed", "canceled", "expired"), answer
     return answer["status"] == "succeeded"
 
@@ -151,7 +152,7 @@ def test_a_web_process_that_is_killed_takes_no_count_with_it_and_leaves_no_file(
     name = "limelight_http_request_duration_seconds_count"
 
     def alive() -> None:
-        httpx.get(f"{url}/v2/health/live", trust_env=False).raise_for_status()
+        httpx.get(f"{url}/v2/health/live", trust_env=False, timeout=60).raise_for_status()
 
     for _ in range(20):
         alive()
@@ -170,7 +171,7 @@ def test_a_web_process_that_is_killed_takes_no_count_with_it_and_leaves_no_file(
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/v2/health/live", trust_env=False).is_success
+        return httpx.get(f"{url}/v2/health/live", trust_env=False, timeout=60).is_success
     except httpx.TransportError:
         return False
 
@@ -205,17 +206,17 @@ def test_metrics_need_the_admin_scope_except_at_their_own_address(
     service: Service, web: tuple[str, str]
 ) -> None:
     url, metrics_url = web
-    assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 403
-    assert httpx.get(f"{metrics_url}/metrics", trust_env=False).status_code == 200
+    assert httpx.get(f"{url}/metrics", trust_env=False, timeout=60).status_code == 403
+    assert httpx.get(f"{metrics_url}/metrics", trust_env=False, timeout=60).status_code == 200
     for path in ("/v1/explanations", "/", "/v2/health/live"):
-        assert httpx.get(f"{metrics_url}{path}", trust_env=False).status_code == 404
+        assert httpx.get(f"{metrics_url}{path}", trust_env=False, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
 def test_both_formats_are_read_by_a_parser_and_say_the_same_names(
     service: Service, web: tuple[str, str], accept: str
 ) -> None:
-    httpx.get(f"{web[0]}/v2/health/live", trust_env=False)
+    httpx.get(f"{web[0]}/v2/health/live", trust_env=False, timeout=60)
     found = scrape(web[1], accept=accept)
     assert found.types["limelight_http_request_duration_seconds"] == "histogram"
     assert found.types["limelight_jobs_finished"] == "counter"
@@ -227,9 +228,9 @@ def test_paths_and_methods_that_clients_make_up_are_no_labels(
     service: Service, web: tuple[str, str]
 ) -> None:
     for number in range(5):
-        httpx.get(f"{web[0]}/no/such/{number}", trust_env=False)
-        httpx.get(f"{web[0]}/v1/explanations/exp_{number:032x}", trust_env=False)
-        httpx.request(f"MADE-UP-{number}", f"{web[0]}/v1/models", trust_env=False)
+        httpx.get(f"{web[0]}/no/such/{number}", trust_env=False, timeout=60)
+        httpx.get(f"{web[0]}/v1/explanations/exp_{number:032x}", trust_env=False, timeout=60)
+        httpx.request(f"MADE-UP-{number}", f"{web[0]}/v1/models", trust_env=False, timeout=60)
     found = scrape(web[1])
     name = "limelight_http_request_duration_seconds_count"
     assert set(found.values(name, "route")) <= {
@@ -254,6 +255,8 @@ def test_a_steward_that_is_killed_answers_scrapes_again_with_what_was_counted(
 
 def answers_scrapes(port: int) -> bool:
     try:
-        return httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).is_success
+        return httpx.get(
+            f"http://{LOOPBACK}:{port}/metrics", trust_env=False, timeout=60
+        ).is_success
     except httpx.TransportError:
         return False

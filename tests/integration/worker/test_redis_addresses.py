@@ -146,12 +146,13 @@ def test_a_job_goes_through_web_queue_and_worker(
                 data={"options.samples": "50", "preset": "lime"},
                 files={"image": pictures.png()},
                 trust_env=False,
+                timeout=60,
             )
             assert answer.status_code == 202, answer.text
             # Counted in Redis, too: in the memory of a process there are as many for each.
             assert "RateLimit-Remaining" in answer.headers
             path = answer.headers["Location"]
-            done = lambda: httpx.get(f"{web}{path}", trust_env=False).json()  # noqa: E731
+            done = lambda: httpx.get(f"{web}{path}", trust_env=False, timeout=60).json()  # noqa: E731
             wait_until(lambda: done()["status"] == "succeeded", timeout_s=30)
         assert service.redis.keys("*limits*"), "the rate limit was not counted in Redis"
     logs = (tmp_path / "web.log").read_text() + worker.log.read_text()

@@ -83,6 +83,7 @@ def test_a_sampled_request_gives_one_tree_of_spans_from_web_to_the_model_server(
                 files={"image": pictures.png()},
                 headers={"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"},
                 trust_env=False,
+                timeout=60,
             )
             assert answer.status_code == 202
             wait_until(lambda: "explain" in collector.of(TRACE_ID), timeout_s=60)
