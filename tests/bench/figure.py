@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -39,8 +40,9 @@ class Figure:
         return self.value <= self.goal if self.goal_is == "at most" else self.value >= self.goal
 
     def as_line(self) -> str:
-        """One JSON object."""
-        rounded = {**asdict(self), "value": float(f"{self.value:.4g}")}
+        """One JSON object; an infinite value, of what was never reached, is null in it."""
+        value = float(f"{self.value:.4g}") if math.isfinite(self.value) else None
+        rounded = {**asdict(self), "value": value}
         return json.dumps({**rounded, "met": self.met})
 
 
