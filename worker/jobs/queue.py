@@ -100,8 +100,10 @@ def _execution(settings: StoreSettings) -> dict[str, Any]:
         # Nobody listens to these, and each would be a write to Redis.
         "worker_send_task_events": False,
         "task_send_sent_event": False,
-        # Nobody asks workers anything either, so they need no keys and channels for that in Redis.
-        "worker_enable_remote_control": False,
+        # Nobody asks workers anything either. But while all children are busy, the connection that
+        # waits for questions is the only one that is watched: without it a worker whose Redis went
+        # away before it could acknowledge never fetches again.
+        "worker_enable_remote_control": True,
         # The environment and the command line belong to the composition root.
         "worker_hijack_root_logger": False,
     }
