@@ -36,7 +36,7 @@ USER, PASSWORD = "limelight", "p@ss/word:1"
 ENCODED = "p%40ss%2Fword%3A1"
 # What docs/operations.md asks for.
 RULES = (
-    "on", "resetchannels", "&/*.celery.pidbox", "~limelight@*",
+    "on", "resetchannels", "&/0.celery.pidbox", "~limelight@*",
     "~limelight:*", "~{limelight:*", "~interactive*", "~bulk*", "~unacked*", "~_kombu*",
     "-@all", "+@read", "+@write", "+@connection", "+@transaction", "+@pubsub", "+@scripting",
     "+time", "+info",

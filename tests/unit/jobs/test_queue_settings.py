@@ -28,6 +28,7 @@ def app() -> Celery:
         ("task_create_missing_queues", False),
         ("worker_cancel_long_running_tasks_on_connection_loss", False),
         ("broker_connection_max_retries", None),
+        ("worker_enable_remote_control", True),
         ("broker_connection_retry_on_startup", True),
         ("broker_url", "redis://127.0.0.1:6379/5"),
     ],
