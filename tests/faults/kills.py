@@ -33,7 +33,7 @@ def freeze_kill(*, kills: int, jobs: int) -> Iterator[Figure]:
                 worker = stack.start_worker(wait=False)
                 wait_until(worker.is_ready, timeout_s=START_S, what="the next worker")
             _until_accepted(stack, jobs)
-        yield from nothing_lost("freeze_kill", stack, at_least=jobs)
+        yield from nothing_lost("freeze_kill", stack, at_least=jobs, may_give_up=True)
 
 
 def kill_loop(*, kills: int, jobs: int) -> Iterator[Figure]:
@@ -48,7 +48,7 @@ def kill_loop(*, kills: int, jobs: int) -> Iterator[Figure]:
                 alive.append(stack.start_worker(concurrency=1, wait=False))
                 wait_until(alive[-1].is_ready, timeout_s=START_S, what="the next worker")
             _until_accepted(stack, jobs)
-        yield from nothing_lost("kill_loop", stack, at_least=jobs)
+        yield from nothing_lost("kill_loop", stack, at_least=jobs, may_give_up=True)
 
 
 def _until_accepted(stack: Stack, jobs: int) -> None:

@@ -51,6 +51,14 @@ class Ledger:
             (found,) = self._file.execute("SELECT COUNT(*) FROM jobs WHERE attempts > 1")
             return int(found[0])
 
+    def given_up(self) -> int:
+        """How many jobs failed after three attempts, the most that there are."""
+        with self._lock:
+            (found,) = self._file.execute(
+                "SELECT COUNT(*) FROM jobs WHERE status = 'failed' AND attempts = 3"
+            )
+            return int(found[0])
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -43,24 +43,31 @@ def load(
             thread.join(timeout=15)
 
 
-def nothing_lost(name: str, stack: Stack, *, at_least: int = 1) -> Iterator[Figure]:
+def nothing_lost(
+    name: str, stack: Stack, *, at_least: int = 1, may_give_up: bool = False
+) -> Iterator[Figure]:
     """Wait for every accepted job, and count those that did not end well, or ended twice.
 
     Parameters
     ----------
     at_least : int
         Fewer accepted jobs than this would show nothing.
+    may_give_up : bool
+        Whether a job may have been on three workers that were killed, and failed by that: it is
+        not lost, its owner is told.
     """
     settled_s = stack.settle(timeout_s=SETTLE_S)
     counts = stack.ledger.counts()
     accepted = counts.total()
+    given_up = stack.ledger.given_up() if may_give_up else 0
     yield Figure(
         name=f"{name}: jobs accepted", value=accepted, unit="jobs",
         goal=at_least, goal_is="at least",
     )  # fmt: skip
     yield Figure(
-        name=f"{name}: jobs lost", value=accepted - counts["succeeded"], unit="jobs", goal=0
-    )
+        name=f"{name}: jobs lost", value=accepted - counts["succeeded"] - given_up,
+        unit="jobs", goal=0,
+    )  # fmt: skip
     for status, count in counts.items():
         if status != "succeeded":
             yield Figure(name=f"{name}: of these {status}", value=count, unit="jobs")
