@@ -45,11 +45,16 @@ def make_serve(profile: Path) -> list[str]:
     assert words[:4] == ["make", "-C", "limelight", "serve"]
     said = subprocess.run(
         ["make", "--dry-run", "--old-file=.venv/.stack", *words[3:]],
-        cwd=pages.ROOT, capture_output=True, text=True, check=True,
+        cwd=pages.ROOT, env=_outside_make(), capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     program, *arguments = shlex.split(said.splitlines()[-1])
     assert program.endswith("bin/python")
     return [sys.executable, *arguments, "--port", str(free_port())]
+
+
+def _outside_make() -> dict[str, str]:
+    """The environment of a reader's shell: a make above hands down its options and variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 
 @pytest.fixture
