@@ -1,7 +1,8 @@
 """Where a webhook may go: checks of its URL, and of the addresses that its host name resolves to.
 
 Nothing here resolves or connects. The URL is checked when a job is submitted and again at each
-try; the addresses are checked at each try, and the sender connects to exactly those.
+try; the addresses are checked at each try, and the sender connects to exactly those. The front end
+holds the URLs of images to the same rules.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ def check_url(url: str, policy: Policy) -> Target:
         raise BadWebhookUrl("must be an ASCII URL without spaces, backslashes or a fragment")
     parts = _PARTS.match(url)
     if parts is None:
-        raise BadWebhookUrl("must be an absolute URL such as https://example.org/hook")
+        raise BadWebhookUrl("must be an absolute URL such as https://example.org/path")
     scheme = _check_scheme(parts["scheme"].lower(), policy)
     if "@" in parts["authority"]:
         raise BadWebhookUrl("must not carry a user name or a password")

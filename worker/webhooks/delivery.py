@@ -30,6 +30,7 @@ from worker.webhooks.network import (
     Deadline,
     Resolver,
     Unresolved,
+    exchange,
     system_resolver,
 )
 from worker.webhooks.schedule import Outcome, retry_after
@@ -79,23 +80,12 @@ class Sender:
         deadline: Deadline,
     ) -> Outcome:
         network = CheckedNetwork(target, policy, self._resolve, deadline)
-        origin = httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port)
-        url = httpcore.URL(
-            scheme=origin.scheme, host=origin.host, port=origin.port, target=target.path.encode()
-        )
         sent = {
-            "Host": target.authority,
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
-            "Connection": "close",
             **headers,
         }
-        with (
-            httpcore.HTTPConnection(
-                origin, ssl_context=self._tls, network_backend=network
-            ) as connection,
-            connection.stream("POST", url, headers=list(sent.items()), content=body) as response,
-        ):
+        with exchange("POST", target, network, tls=self._tls, headers=sent, body=body) as response:
             return _judge(response.status, dict(response.headers))
 
 

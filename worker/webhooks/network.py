@@ -12,14 +12,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
 
 from worker.webhooks.addresses import Policy, Target, check_addresses
 
-# An answer is its status and a few headers. The body is not asked for and not read.
+# An answer to a webhook is its status and a few headers. Its body is not read.
 MAX_ANSWER_BYTES = 65_536
 # Of a name with very many addresses, the first ones.
 MAX_ADDRESSES = 4
@@ -29,7 +30,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class AnswerTooLarge(Exception):
-    """The receiver sends more than an answer needs."""
+    """The other side sends more than its answer may have."""
 
 
 class Unresolved(Exception):
@@ -63,15 +64,32 @@ class Deadline:
 
 
 class CheckedNetwork(httpcore.NetworkBackend):
-    """Connects to addresses that were checked, and to nothing else."""
+    """Connects to addresses that were checked, and to nothing else.
+
+    Parameters
+    ----------
+    target : Target
+    policy : Policy
+    resolve : callable
+    deadline : Deadline
+    most_bytes : int
+        How much is read from a connection, heads of answers included.
+    """
 
     def __init__(
-        self, target: Target, policy: Policy, resolve: Resolver, deadline: Deadline
+        self,
+        target: Target,
+        policy: Policy,
+        resolve: Resolver,
+        deadline: Deadline,
+        *,
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self._target = target
         self._policy = policy
         self._resolve = resolve
         self._deadline = deadline
+        self._most_bytes = most_bytes
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -100,8 +118,38 @@ class CheckedNetwork(httpcore.NetworkBackend):
                 if position == len(checked) - 1:
                     raise
             else:
-                return _BoundedStream(stream, self._deadline, _Allowance(MAX_ANSWER_BYTES))
+                return _BoundedStream(stream, self._deadline, _Allowance(self._most_bytes))
         raise Unresolved(host)
+
+
+@contextmanager
+def exchange(
+    method: str,
+    target: Target,
+    network: CheckedNetwork,
+    *,
+    tls: ssl.SSLContext,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> Iterator[httpcore.Response]:
+    """Send one request over a connection of its own; the answer's body is left to be read.
+
+    Raises
+    ------
+    AddressRefused, Unresolved, AnswerTooLarge
+    httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError
+        The causes of a ``NetworkError`` name addresses.
+    """
+    origin = httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port)
+    url = httpcore.URL(
+        scheme=origin.scheme, host=origin.host, port=origin.port, target=target.path.encode()
+    )
+    sent = {"Host": target.authority, "Connection": "close", **headers}
+    with (
+        httpcore.HTTPConnection(origin, ssl_context=tls, network_backend=network) as connection,
+        connection.stream(method, url, headers=list(sent.items()), content=body) as response,
+    ):
+        yield response
 
 
 class _Allowance:
