@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import blake2b
 from itertools import chain
 
@@ -16,7 +17,7 @@ from web.evidence import evidence_of
 from web.job_view import job_path, job_view, model_view, overlays_made
 from web.model_index import ModelIndex
 from web.parsing import read_submission
-from web.ports import Ports
+from web.ports import Images, Ports
 from web.principal import principal
 from web.tracing import request_trace
 from worker.jobs.job import Job, artifact_key, upload_key
@@ -27,23 +28,26 @@ _EXTENSIONS = {"png": "image/png", "webp": "image/webp"}
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"RIFF", "image/webp"))
 
 
-def blueprint(*, ports: Ports, models: ModelIndex, acceptance: Acceptance) -> Blueprint:
+def blueprint(
+    *, ports: Ports, models: ModelIndex, acceptance: Acceptance, images: Images
+) -> Blueprint:
     """Make the routes over what they need."""
     api = Blueprint("api", __name__)
-    _add_jobs(api, ports=ports, acceptance=acceptance)
+    _add_jobs(api, ports=ports, acceptance=acceptance, images=images)
     _add_artifacts(api, ports=ports)
     _add_models(api, models=models)
     return api
 
 
-def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance) -> None:
+def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance, images: Images) -> None:
     @api.post("/v1/explanations")
     @needs("submit")
     def create() -> Response:
         key = checked_key(request.headers.get(HEADER))
+        tenant = principal().tenant
         accepted = acceptance.accept(
-            read_submission(request),
-            tenant=principal().tenant,
+            read_submission(request, fetch=partial(images.fetch, tenant=tenant)),
+            tenant=tenant,
             key=key,
             traceparent=str(request_trace()),
         )

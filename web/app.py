@@ -16,7 +16,7 @@ from web.keyring import KeyRing
 from web.limits import RateLimits
 from web.model_index import ModelIndex
 from web.parsing import Request
-from web.ports import Blobs, Catalogue, JobStore, Keys, Outbox, Ports, Queue, Reservations
+from web.ports import Blobs, Catalogue, Images, JobStore, Keys, Outbox, Ports, Queue, Reservations
 from web.sessions import Sessions
 from web.settings import WebSettings
 from web.shares import Shares
@@ -54,6 +54,7 @@ def create_app(
     keys: Keys,
     reservations: Reservations,
     outbox: Outbox,
+    images: Images,
     condition: Callable[[], Condition],
     tenants: Tenants,
     webhook_policy: Callable[[str], Policy],
@@ -66,7 +67,7 @@ def create_app(
     Parameters
     ----------
     settings : WebSettings
-    store, blobs, queue, catalogue, keys, reservations, outbox
+    store, blobs, queue, catalogue, keys, reservations, outbox, images
         What it works with; nothing is called before the first request.
     condition : callable
         Reads the condition of Redis and of the queues.
@@ -104,7 +105,9 @@ def create_app(
     access = _guard(app, settings, keys=keys, store=store)
     RateLimits(tenants, limiter_redis).attend(app)
     acceptance = Acceptance(submitter=submitter, reservations=reservations)
-    app.register_blueprint(api.blueprint(ports=ports, models=models, acceptance=acceptance))
+    app.register_blueprint(
+        api.blueprint(ports=ports, models=models, acceptance=acceptance, images=images)
+    )
     streams = app.extensions[STREAMS] = Streams(store, most=settings.web_streams)
     app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
     app.register_blueprint(webhook_api.blueprint(store=store, outbox=outbox))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Self, cast
 from urllib.parse import quote
 
 import redis
@@ -71,13 +71,17 @@ class InvalidRequest(RequestError):
         super().__init__(detail, fields[:_MOST_NAMED])
 
     @classmethod
-    def at(cls, pointer: str, detail: str) -> InvalidRequest:
+    def at(cls, pointer: str, detail: str) -> Self:
         """One bad field."""
         return cls([FieldError(pointer=pointer, detail=detail)])
 
 
 class BadWebhookUrl(InvalidRequest):
     """A webhook may not go there."""
+
+
+class ImageTooLarge(InvalidRequest):
+    """What an image's URL leads to has more bytes than an image may have."""
 
 
 class UnsupportedContentType(RequestError):
@@ -112,6 +116,13 @@ class TooManyStreams(RequestError):
 
     def __init__(self) -> None:
         super().__init__("Too many event streams are open. Poll the job, or try again later.")
+
+
+class TooManyFetches(RequestError):
+    """As many images are being fetched in this process as may be."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many images are being fetched. Send the image itself, or try later.")
 
 
 class NoModels(RequestError):
@@ -157,6 +168,7 @@ TABLE: dict[type[Exception], Rule] = {
     # gunicorn finds fault with a chunk only when the body is read.
     ParseException: Rule(slug="invalid-request", status=400, detail=_CUT_SHORT),
     BadWebhookUrl: Rule(slug="bad-webhook-url"),
+    ImageTooLarge: Rule(slug="payload-too-large"),
     UnsupportedContentType: Rule(slug="unsupported-media-type"),
     UnknownModel: Rule(slug="unknown-model"),
     UnknownClass: Rule(slug="unknown-class"),
@@ -165,6 +177,7 @@ TABLE: dict[type[Exception], Rule] = {
     Forbidden: Rule(slug="forbidden"),
     NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     TooManyStreams: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
+    TooManyFetches: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     images.EmptyImage: Rule(slug="invalid-image"),
     images.InvalidImage: Rule(slug="invalid-image"),
     images.UnsupportedImage: Rule(slug="unsupported-image"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+import certifi
 import structlog
 from flask import Flask
 from pydantic import ValidationError
 
 from web.app import create_app
+from web.fetching import ImageFetcher
 from web.keys import KeyStore
 from web.logs import add_request
 from web.server import Server
@@ -169,6 +172,13 @@ def build(
         keys=KeyStore(redis),
         reservations=Idempotency(redis),
         outbox=Outbox(redis),
+        images=ImageFetcher(
+            hosts=settings.image_hosts,
+            policy_of=webhook_policy,
+            most_bytes=settings.max_upload_bytes,
+            at_once=settings.fetches_at_once,
+            tls=ssl.create_default_context(cafile=certifi.where()),
+        ),
         condition=lambda: read_condition(redis),
         tenants=tenants,
         webhook_policy=webhook_policy,

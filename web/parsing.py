@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import io
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import IO, Any
@@ -20,7 +20,7 @@ from werkzeug.formparser import FormDataParser
 from web import strict_json
 from web.errors import FieldError, InvalidRequest, MalformedRequest, UnsupportedContentType
 from web.form_fields import document_of
-from web.schemas import Base64Data, JobFields, JsonBody, validate
+from web.schemas import Base64Data, ImageUrl, JobFields, JsonBody, validate
 
 _DISCARD_S = 10.0
 _DISCARD_BYTES = 64_000_000
@@ -41,7 +41,7 @@ class Submission:
     ----------
     fields : JobFields
     image : bytes
-        The uploaded file, not looked at yet.
+        The file that was uploaded, or fetched from where the request said; not looked at yet.
     segments : bytes or None
         The uploaded label map.
     is_text : bool
@@ -98,8 +98,14 @@ class Request(flask.Request):
                 connection.setblocking(True)
 
 
-def read_submission(request: flask.Request) -> Submission:
+def read_submission(request: flask.Request, *, fetch: Callable[[str], bytes]) -> Submission:
     """Read and check the body of ``POST /v1/explanations``.
+
+    Parameters
+    ----------
+    request : flask.Request
+    fetch : callable
+        From the URL of an image to its bytes; called when the fields have been checked.
 
     Raises
     ------
@@ -111,20 +117,21 @@ def read_submission(request: flask.Request) -> Submission:
     if request.mimetype == "multipart/form-data":
         return _from_form(request)
     if request.mimetype == "application/json":
-        return _from_json(request)
+        return _from_json(request, fetch)
     raise UnsupportedContentType(f"Send {_TYPES}, not {request.mimetype[:80] or 'nothing'}.")
 
 
-def _from_json(request: flask.Request) -> Submission:
+def _from_json(request: flask.Request, fetch: Callable[[str], bytes]) -> Submission:
     data = request.get_data(cache=False)
     if request.content_length is not None and len(data) < request.content_length:
         raise MalformedRequest("The body ends before the length that its header announced.")
     body = validate(JsonBody, strict_json.loads(data))
-    return Submission(
-        fields=body,
-        image=_decoded(body.image, "/image/base64"),
-        segments=None if body.segments is None else _decoded(body.segments, "/segments/base64"),
-    )
+    segments = None if body.segments is None else _decoded(body.segments, "/segments/base64")
+    if isinstance(body.image, ImageUrl):
+        image = fetch(body.image.url)
+    else:
+        image = _decoded(body.image, "/image/base64")
+    return Submission(fields=body, image=image, segments=segments)
 
 
 def _decoded(data: Base64Data, pointer: str) -> bytes:

@@ -152,6 +152,16 @@ class Outbox(Protocol):
         """Send the latest event once more, or raise ``NothingToRedeliver``; return its name."""
 
 
+class Images(Protocol):
+    """Images that requests name by their URL."""
+
+    def fetch(self, url: str, *, tenant: str) -> bytes:
+        """Return the image's bytes.
+
+        Raises ``InvalidRequest``, ``ImageTooLarge`` or ``TooManyFetches``.
+        """
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """The four of them."""

@@ -162,10 +162,33 @@ class Base64Data(RequestModel):
     base64: str = Field(description="The file's bytes, in base64 without line breaks.")
 
 
+class ImageUrl(RequestModel):
+    """Where the image is. Refused unless the operator allows hosts."""
+
+    url: str = Field(
+        description="Where to fetch the file from; https, at a host that the operator allows. What "
+        "it holds at that moment is kept, as if it had been sent."
+    )
+
+
+def _kind_of_image(value: Any) -> str:
+    """Name the model of an image; what is neither is told of the usual one."""
+    if isinstance(value, Mapping):
+        return ImageUrl.__name__ if "url" in value and "base64" not in value else _INLINE
+    return ImageUrl.__name__ if isinstance(value, ImageUrl) else _INLINE
+
+
+_INLINE = Base64Data.__name__
+ImageData = Annotated[
+    Annotated[Base64Data, Tag(_INLINE)] | Annotated[ImageUrl, Tag(ImageUrl.__name__)],
+    Discriminator(_kind_of_image),
+]
+
+
 class JsonBody(JobFields):
     """A job request as one JSON document."""
 
-    image: Base64Data = Field(description="A PNG, JPEG or WebP file.")
+    image: ImageData = Field(description="A PNG, JPEG or WebP file.")
     segments: Base64Data | None = Field(
         None, description="A label map of the image's size, for the segmentation `custom`."
     )
@@ -274,4 +297,4 @@ def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
 
 def _tags_of(model: type[BaseModel]) -> tuple[Any, ...]:
     method = model.model_fields.get("method")
-    return get_args(method.annotation) if method is not None else ()
+    return get_args(method.annotation) if method is not None else (model.__name__,)

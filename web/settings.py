@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
@@ -10,6 +11,8 @@ from pydantic_settings import NoDecode
 
 from worker.jobs.environment import EnvironmentSettings
 from worker.telemetry.endpoint import Address, checked
+
+_HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 
 class WebSettings(EnvironmentSettings):
@@ -54,6 +57,11 @@ class WebSettings(EnvironmentSettings):
         description="Host names that are answered for, separated by commas; .example.org means "
         "its subdomains too.",
     )
+    image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names, separated by commas, from which images may be fetched that a "
+        "request names by their URL; .example.org means its subdomains too. Off if there are none.",
+    )
     default_model: str | None = Field(
         None, description="The model of a request that names none, where there are several."
     )
@@ -74,7 +82,7 @@ class WebSettings(EnvironmentSettings):
         1.5, ge=0, le=60, description="How long the model catalogue is remembered."
     )
 
-    @field_validator("trusted_hosts", mode="before")
+    @field_validator("trusted_hosts", "image_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -85,6 +93,14 @@ class WebSettings(EnvironmentSettings):
             except json.JSONDecodeError as error:
                 raise ValueError("must be host names, separated by commas") from error
         return tuple(host.strip() for host in value.split(",") if host.strip())
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        # One with a scheme or a port would never match, and nobody would see why.
+        if not all(_HOST_NAME.match(name) for name in names):
+            raise ValueError("must be host names without scheme and port, separated by commas")
+        return tuple(name.lower() for name in names)
 
     @field_validator("bind", "web_metrics_bind")
     @classmethod
@@ -109,6 +125,11 @@ class WebSettings(EnvironmentSettings):
                 "LIMELIGHT_WEB_METRICS_BIND must have another port than LIMELIGHT_BIND"
             )
         return self
+
+    @property
+    def fetches_at_once(self) -> int:
+        """How many threads of a process may wait for others' servers; the rest keep serving."""
+        return max(1, self.web_threads // 2)
 
     @property
     def admits_anonymous(self) -> bool:

@@ -37,7 +37,8 @@ JOB_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             description="Accepts a job. Everything but the image has a default. As a form, send "
             "the file in the part `image`, and the fields each as text (`classes=3`, "
             "`options.samples=500`, `overlays=signed,sheet`) or all together as JSON in the part "
-            "`request`. A field that does not exist is refused by name.",
+            "`request`. As JSON, `image` holds the file in base64 or, where the operator allows "
+            "hosts, its URL. A field that does not exist is refused by name.",
             body=Body(content={FORM: JobFields, JSON: JsonBody}, examples=examples.SUBMIT_BODIES),
             headers=("Idempotency-Key",),
             commands=examples.SUBMIT_COMMANDS,

@@ -23,7 +23,39 @@ DOCUMENTS = [
     raw_json("null for a document", b"null", "", status=422),
     raw_json("no image in JSON", b"{}", "/image", status=422),
     raw_json(
-        "image by URL", b'{"image": {"url": "http://x"}}', "/image/url", status=422, says="base64"
+        "image by URL",
+        b'{"image": {"url": "https://example.org/cat.png"}}',
+        "/image/url",
+        status=422,
+        says="the operator has not allowed any hosts",
+    ),
+    raw_json(
+        "image by URL that is a number",
+        b'{"image": {"url": 1}}',
+        "/image/url",
+        status=422,
+    ),
+    raw_json(
+        "image by URL and by bytes",
+        b'{"image": {"url": "https://example.org/cat.png", "base64": ""}}',
+        "/image/url",
+        status=422,
+        says="base64",
+    ),
+    raw_json(
+        "image by URL with more",
+        b'{"image": {"url": "https://example.org/cat.png", "x": 1}}',
+        "/image/x",
+        status=422,
+        says="unknown field; those that exist: url",
+    ),
+    raw_json("image without bytes", b'{"image": {}}', "/image/base64", status=422),
+    raw_json("image that is a number", b'{"image": 1}', "/image", status=422),
+    raw_json(
+        "label map by URL",
+        document_with(PNG, '"segments": {"url": "https://example.org/map.png"}'),
+        "/segments/url",
+        status=422,
     ),
     raw_json("image that is no base64", b'{"image": {"base64": "?"}}', "/image/base64", status=422),
     raw_json(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,7 @@ from tests.unit.web.fakes import (
     MemoryStore,
 )
 from web.app import create_app
+from web.fetching import ImageFetcher
 from web.service_metrics import ServiceMetrics
 from web.settings import WebSettings
 from worker.jobs.catalogue import ModelEntry
@@ -44,6 +46,18 @@ def model(name="lite0", **changes):
     return ModelEntry(name=name, **{**known, **changes})
 
 
+def fetcher(**changes):
+    """Fetches nothing, unless hosts are allowed."""
+    usual = {
+        "hosts": (),
+        "policy_of": lambda _tenant: Policy(),
+        "most_bytes": 1_000_000,
+        "at_once": 4,
+        "tls": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    }
+    return ImageFetcher(**{**usual, **changes})
+
+
 @dataclass
 class Service:
     """The application over its fakes."""
@@ -62,11 +76,18 @@ class Service:
 
 @pytest.fixture
 def make_service(monkeypatch):
-    for name in ("DEFAULT_MODEL", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
+    for name in ("DEFAULT_MODEL", "IMAGE_HOSTS", "MAX_UPLOAD_BYTES", "TRUSTED_HOSTS"):
         monkeypatch.delenv(f"LIMELIGHT_{name}", raising=False)
 
     def make(
-        models=None, *, tenants=None, limiter_redis=None, webhooks=None, counts=(), **settings
+        models=None,
+        *,
+        tenants=None,
+        limiter_redis=None,
+        webhooks=None,
+        images=None,
+        counts=(),
+        **settings,
     ):
         store, blobs, queue = MemoryStore(), MemoryBlobs(), MemoryQueue()
         keys, outbox = MemoryKeys(), MemoryOutbox(store)
@@ -92,6 +113,7 @@ def make_service(monkeypatch):
             keys=keys,
             reservations=MemoryReservations(store),
             outbox=outbox,
+            images=images or fetcher(),
             condition=catalogue.condition,
             tenants=tenants,
             webhook_policy=policies(webhooks or Policy(), tenants),

@@ -341,3 +341,18 @@ class FixedCatalogue:
     def _check(self) -> None:
         if self.down:
             raise StoreUnavailable(SECRET_ADDRESS)
+
+
+class FixedImages:
+    """Images by URL, of which some may be exceptions; notes who asked for which."""
+
+    def __init__(self, kept: Mapping[str, bytes | Exception]):
+        self.kept = dict(kept)
+        self.asked: list[tuple[str, str]] = []
+
+    def fetch(self, url: str, *, tenant: str) -> bytes:
+        self.asked.append((url, tenant))
+        found = self.kept[url]
+        if isinstance(found, Exception):
+            raise found
+        return found
