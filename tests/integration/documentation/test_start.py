@@ -45,16 +45,13 @@ def make_serve(profile: Path) -> list[str]:
     assert words[:4] == ["make", "-C", "limelight", "serve"]
     said = subprocess.run(
         ["make", "--dry-run", "--old-file=.venv/.stack", *words[3:]],
-        cwd=pages.ROOT, env=_outside_make(), capture_output=True, text=True, check=True,
+        # As from a shell: a make that runs the tests hands down its own options and variables.
+        cwd=pages.ROOT, env={"PATH": os.environ["PATH"]},
+        capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     program, *arguments = shlex.split(said.splitlines()[-1])
     assert program.endswith("bin/python")
     return [sys.executable, *arguments, "--port", str(free_port())]
-
-
-def _outside_make() -> dict[str, str]:
-    """The environment of a reader's shell: a make above hands down its options and variables."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 
 @pytest.fixture
