@@ -256,7 +256,7 @@ def test_the_log_is_json_and_tells_no_secret(service: Service, start_worker: Sta
 
     lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
     claimed = [line for line in lines if line["event"] == "job claimed"]
-    assert [line["job"] for line in claimed] == [str(job.ref)]
+    assert [line["job"] for line in claimed] == [job.ref.id]
     assert "canary-4711" not in worker.log.read_text()
 
 
