@@ -38,7 +38,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "kill_loop": Experiment(
         partial(kills.kill_loop, kills=50, jobs=1000),
-        partial(kills.kill_loop, kills=4, jobs=40),
+        partial(kills.kill_loop, kills=3, jobs=25),
     ),
     "poison": Experiment(partial(kills.poison, others=20), partial(kills.poison, others=4)),
     "stale_worker": _rounds(handovers.stale_worker),
@@ -58,7 +58,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "emptied": Experiment(partial(outages.emptied, jobs=20), partial(outages.emptied, jobs=4)),
     "overload": Experiment(
-        partial(overload.overload, seconds=60), partial(overload.overload, seconds=12)
+        partial(overload.overload, seconds=60), partial(overload.overload, seconds=9)
     ),
     "model_server": _rounds(model_faults.model_server),
     "disk_full": Experiment(

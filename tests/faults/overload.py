@@ -18,7 +18,7 @@ TIMES = 3.0
 # Both limits are met: the rate by the load, the queue by what passes that.
 TENANTS = """
 [defaults]
-queue_limit = 20
+queue_limit = 12
 rate_limit = "5/second"
 """
 # Above the rate limit, however slow the machine.
@@ -44,7 +44,7 @@ def overload(*, seconds: float) -> Iterator[Figure]:
                 grown = _growth(pids, seconds=seconds)
             refused = set(stack.refused)
             yield Figure(name="overload: jobs a second of one worker", value=capacity, unit="1/s")
-            yield from nothing_lost("overload", stack, at_least=20)
+            yield from nothing_lost("overload", stack, at_least=15)
     yield Figure(
         name="overload: kinds of answers other than 202, 429, 503",
         value=len(refused - {429, 503}), unit="kinds", goal=0,
