@@ -111,7 +111,7 @@ def create_app(
     streams = app.extensions[STREAMS] = Streams(store, most=settings.web_streams)
     app.register_blueprint(owner_api.blueprint(ports=ports, streams=streams))
     app.register_blueprint(webhook_api.blueprint(store=store, outbox=outbox))
-    app.register_blueprint(health.blueprint(catalogue, condition=condition))
+    app.register_blueprint(health.blueprint(catalogue, models=models, condition=condition))
     app.register_blueprint(metrics.blueprint(registry))
     if settings.metrics_address is not None:
         metrics.at_own_address(app, settings.metrics_address, registry)

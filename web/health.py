@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 from web.auth import open_to_all
 from web.documents import Live, Ready
 from web.job_view import timestamp
+from web.model_index import ModelIndex
 from web.ports import Catalogue
 from worker.jobs.condition import Condition
 
@@ -19,13 +20,16 @@ SILENT_S = 30.0
 LONG_WAIT_S = 60.0
 
 
-def blueprint(catalogue: Catalogue, *, condition: Callable[[], Condition]) -> Blueprint:
+def blueprint(
+    catalogue: Catalogue, *, models: ModelIndex, condition: Callable[[], Condition]
+) -> Blueprint:
     """Make the routes.
 
     Parameters
     ----------
     catalogue : Catalogue
         Knows which workers there are.
+    models : ModelIndex
     condition : callable
         Reads the condition of Redis and of the queues.
     """
@@ -40,7 +44,8 @@ def blueprint(catalogue: Catalogue, *, condition: Callable[[], Condition]) -> Bl
     @health.get("/v2/health/ready")
     @open_to_all
     def ready() -> Response:
-        """Redis answers. What else is wrong is said, and is no reason to refuse jobs."""
+        """Jobs can be accepted: Redis answers and knows a model. What else is wrong is said."""
+        models.known()
         seen = catalogue.workers()
         now = condition()
         shown: Ready = {

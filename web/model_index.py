@@ -36,6 +36,22 @@ class ModelIndex:
             self._remembered = (self._clock() + self._ttl_s, models)
         return models
 
+    def known(self) -> Mapping[str, ModelEntry]:
+        """Return the models by name, of which there has to be one before anything can be explained.
+
+        Raises
+        ------
+        NoModels
+            If no worker has published any, since Redis was empty.
+        """
+        models = self.all()
+        if not models:
+            raise NoModels(
+                "No worker has told of its models, since Redis was new or emptied. Start a worker "
+                "with a models.toml; one that runs tells within 10 s."
+            )
+        return models
+
     def named(self, name: str) -> ModelEntry:
         """Return the model of a path.
 
@@ -59,11 +75,7 @@ class ModelIndex:
         UnknownModel
             If it does not exist, or none was named where there are several.
         """
-        models = self.all()
-        if not models:
-            raise NoModels(
-                "No worker has published any models yet. Start a worker with a models.toml."
-            )
+        models = self.known()
         wanted = name if name is not None else default
         if wanted is None and len(models) == 1:
             wanted = next(iter(models))

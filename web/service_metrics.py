@@ -43,7 +43,7 @@ _COUNTERS: Mapping[str, tuple[str, str]] = {
 _TRAFFIC: tuple[tuple[str, str, Callable[[ModelTraffic], float | None]], ...] = (
     (
         "limelight_model_in_flight_limit",
-        "Calls that may be in flight over all workers; lowered while the server is given way.",
+        "Jobs that may call it at once, as many calls at a time as it was found to bear.",
         lambda model: model.limit,
     ),
     (

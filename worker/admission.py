@@ -125,6 +125,7 @@ class Admission:
             most=self._most,
             lease_s=self._lease_s,
             images=self._pace.images,
+            proven=min(self._pace.proven, self._seat.in_flight),
             gave_way=self._gave_way > gave_way,
         )
 

@@ -76,7 +76,15 @@ class Seats(Protocol):
         """Take a seat, or raise ``ModelBusy``."""
 
     def renew(
-        self, model: str, *, who: JobRef, most: int, lease_s: float, images: int, gave_way: bool
+        self,
+        model: str,
+        *,
+        who: JobRef,
+        most: int,
+        lease_s: float,
+        images: int,
+        proven: int,
+        gave_way: bool,
     ) -> Seat:
         """Keep the seat, and learn what it allows now."""
 

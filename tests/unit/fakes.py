@@ -199,7 +199,15 @@ class FakeSeats:
         return Seat(in_flight=most, images=4)
 
     def renew(
-        self, model: str, *, who: JobRef, most: int, lease_s: float, images: int, gave_way: bool
+        self,
+        model: str,
+        *,
+        who: JobRef,
+        most: int,
+        lease_s: float,
+        images: int,
+        proven: int,
+        gave_way: bool,
     ) -> Seat:
         self.log.append(f"renew {images}{' gave way' if gave_way else ''}")
         return Seat(in_flight=1, images=images)

@@ -119,8 +119,8 @@ class ModelTraffic:
     waiting : int
         Jobs that asked for a seat and got none.
     limit : int or None
-        Calls that may be in flight over all workers: the profile's, or fewer while the server is
-        given way; None if no job has asked yet.
+        Jobs that may have it under way at once, because the server was found to bear as many calls
+        at a time: from 1 up to what the profile allows; None if no job has asked yet.
     images : int or None
         Images in a call.
     circuit_open_s : float
@@ -187,7 +187,15 @@ class Traffic:
         raise ModelBusy(model, reason, retry_in_s)
 
     def renew(
-        self, model: str, *, who: JobRef, most: int, lease_s: float, images: int, gave_way: bool
+        self,
+        model: str,
+        *,
+        who: JobRef,
+        most: int,
+        lease_s: float,
+        images: int,
+        proven: int,
+        gave_way: bool,
     ) -> Seat:
         """Keep the seat.
 
@@ -195,11 +203,14 @@ class Traffic:
         ----------
         images : int
             In a call, as this job has it.
+        proven : int
+            Calls at once of this job that were found to cost the server nothing: as many may be
+            in flight over all workers.
         gave_way : bool
             Whether the server turned out to be slower than it was, or pushed back, since the last
             time: then fewer calls are let in, over all workers.
         """
-        arguments: list[Argument] = [str(who), most, lease_s, images, int(gave_way)]
+        arguments: list[Argument] = [str(who), most, lease_s, images, proven, int(gave_way)]
         in_flight = self._scripts.run("renew_seat", self._keys.of_traffic(model), arguments)
         return Seat(in_flight=int(in_flight), images=images)
 
@@ -232,7 +243,7 @@ class Traffic:
             found[name] = ModelTraffic(
                 seats=sum(until > now for _, until in seats),
                 waiting=interactive + bulk,
-                limit=min((int(one) for one in (limit, most) if one), default=None),
+                limit=None if most is None else min(int(most), int(limit or 1)),
                 images=None if images is None else int(images),
                 circuit_open_s=max(0.0, float(opened_until or 0) - now),
             )

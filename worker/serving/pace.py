@@ -104,6 +104,8 @@ class Pace:
     ----------
     images, in_flight : int
         Of the next call, and calls at once.
+    proven : int
+        Calls at once that were found to cost the server nothing.
     gave_way : int
         How often the server was found to be slower than it was, or pushed back.
     """
@@ -133,6 +135,8 @@ class Pace:
         self._wait_s = QUIET_S
         self._pause_s = 0.0
         self._calls = 0
+        self._allowed = self._most_in_flight
+        self.proven = 1
         self.gave_way = 0
         first = FIRST_SIZE if learned is None else learned.images
         self.images = _size(min(1 if polite and learned is None else first, most_images))
@@ -148,6 +152,11 @@ class Pace:
         if not self._calls:
             self.images = _size(min(learned.images, self._most_images))
             self.in_flight = min(learned.in_flight, self._most_in_flight)
+
+    def at_once(self, allowed: int) -> int:
+        """Tell how many calls may be in flight, where other jobs leave room for ``allowed``."""
+        self._allowed = max(1, allowed)
+        return min(self.in_flight, self._allowed)
 
     @property
     def pause_s(self) -> float:
@@ -178,8 +187,8 @@ class Pace:
         mean_s = self._mean.get(size, each_s)
         mean_s = self._mean[size] = (1.0 - NEWEST) * mean_s + NEWEST * each_s
         floor_s = self._floors.setdefault(size, _Floor()).lowest(each_s, now=now)
-        allowed = SLOWER_BESIDE if self.in_flight > 1 else SLOWER
-        self._slow = self._slow + 1 if each_s > allowed * floor_s else 0
+        bearable = SLOWER_BESIDE if min(self.in_flight, self._allowed) > 1 else SLOWER
+        self._slow = self._slow + 1 if each_s > bearable * floor_s else 0
         if self._slow >= CONVINCING:
             self._give_way(now)
         elif self._shrunk is not None:
@@ -222,13 +231,15 @@ class Pace:
         return now_s + each_s * (images - size)
 
     def _raise(self, size: int, now: float) -> None:
+        if self.in_flight <= self._allowed:
+            self.proven = self.in_flight
         bigger = _bigger(self.images)
         if (
             self.images < bigger <= self._most_images
             and self._foreseen_s(bigger, size=size) <= self._target_s
         ):
             self._resize(bigger)
-        elif self.in_flight < self._most_in_flight:
+        elif self.in_flight < min(self._most_in_flight, self._allowed):
             self.in_flight += 1
             # Should it turn out to be one too many, the next attempt comes later.
             self._not_before = now + QUIET_S
@@ -239,6 +250,7 @@ class Pace:
         self.gave_way += 1
         if self.in_flight > 1:
             self.in_flight = max(1, self.in_flight // 2)
+            self.proven = min(self.proven, self.in_flight)
             self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)
             self._not_before = now + self._wait_s
         else:

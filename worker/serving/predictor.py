@@ -105,7 +105,7 @@ class Predictor:
         try:
             for tensor, is_last in self._tensors(batches):
                 done = []
-                while len(pending) >= max(1, min(self._pace.in_flight, self._seats())):
+                while len(pending) >= self._pace.at_once(self._seats()):
                     done.append(self._finish(pending, gathered))
                 self._caller.pause(self._pace.pause_s)
                 # Sent before the scores are given away: the server works while they are used.

@@ -181,7 +181,7 @@ class ModelProfile(ProfilePart):
     labels: Path | None = None
     max_batch_size: int = Field(32, ge=1, le=4096)
     max_in_flight: int = Field(2, ge=1, le=64)
-    call_target_ms: float = Field(50.0, ge=1, le=60_000, allow_inf_nan=False)
+    call_target_ms: float = Field(75.0, ge=1, le=60_000, allow_inf_nan=False)
     polite: bool = False
     metadata: Annotated[dict[str, SecretStr], AfterValidator(_metadata)] = Field(
         default_factory=dict

@@ -20,14 +20,13 @@ from tests.bench.accuracy.networks import NETWORKS, network
 from tests.bench.accuracy.photographs import photograph
 from tests.bench.accuracy.runs import Method, picture
 from tests.bench.figure import Figure, median_ratio
-from tests.bench.holding_back import Fastest
-from tests.bench.peers.rig import BARE_SIZES, CALLS, PHOTOGRAPH, Cost, Rig, rig
+from tests.bench.peers.rig import BARE_SIZES, CALLS, IN_FLIGHT, PHOTOGRAPH, Cost, Rig, rig
 from worker.allocation import keep_freed_memory
 from worker.explain.explain import explain
 from worker.explain.options import TopClasses
 from worker.explain.presets import resolve
 from worker.serving.model import ServedModel
-from worker.serving.pace import FIRST_SIZE
+from worker.serving.pace import FIRST_SIZE, Pace
 from worker.serving.preprocess import affine, to_float
 from worker.serving.tensors import from_array
 
@@ -45,11 +44,22 @@ def measure(name: str) -> Iterator[Figure]:
 MEASURES = {name: partial(measure, name) for name in NETWORKS}
 
 
+class _Unheld(Pace):
+    """As the bare client asks, whatever that does to others."""
+
+    def __init__(self, images: int) -> None:
+        super().__init__(most_images=images, most_in_flight=IN_FLIGHT, target_s=600.0)
+        self.images, self.in_flight = images, IN_FLIGHT
+
+    def observe(self, *, rows: int, seconds: float, status: str) -> None:
+        """Learn nothing."""
+
+
 def _beside(served: Rig, *, ours: Method, lime: Method) -> Iterator[Figure]:
     size = min(BARE_SIZES, key=lambda rows: served.bare(rows).cpu_s)
     fixed = resolve("default", {"stopping": "fixed"})
     paced = ServedModel(served.profile)
-    unpaced = ServedModel(served.profile, pace=Fastest(size))
+    unpaced = ServedModel(served.profile, pace=_Unheld(size))
     # The pace of a worker is known from the jobs before.
     served.ours(paced, fixed)
     costs: dict[str, list[Cost]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import httpx
 import psutil
 
 from deploy.demo.client import TERMINAL, Service, photographs
-from deploy.demo.redis_server import PrivateRedis
+from deploy.demo.redis_server import LOOPBACK, PrivateRedis, free_port
+from tests.support.scrape import scrape
 from tests.support.web_process import ROOT, running
 from worker.serving.profile import ModelProfile
 
@@ -34,17 +36,24 @@ class Workers:
     ----------
     url : str
         Of its front end.
+    metrics_url : str
+        Of the worker's metrics.
     parent : psutil.Process
         The worker's; the processes that explain are among its children.
     """
 
     url: str
+    metrics_url: str
     parent: psutil.Process
 
     @property
     def processes(self) -> list[psutil.Process]:
         """All of the worker."""
         return [self.parent, *self.parent.children(recursive=True)]
+
+    def images_scored(self) -> float:
+        """Images that the model server has scored for all jobs so far."""
+        return scrape(self.metrics_url).total("limelight_model_call_images_total")
 
     def submit(self, **form: str) -> str:
         """Post the cat with options; the path of the job."""
@@ -82,11 +91,14 @@ def running_workers(profile: ModelProfile, *, processes: int) -> Iterator[Worker
         models_file.write_text(
             f"[models.{profile.name}]\n"
             f'address = "{profile.address}"\npreprocess = "{profile.preprocess}"\n'
+            f"polite = {json.dumps(profile.polite)}\n"
         )
+        metrics_bind = f"{LOOPBACK}:{free_port()}"
         settings = {
             "LIMELIGHT_REDIS_URL": store.url,
             "LIMELIGHT_MODELS_FILE": str(models_file),
             "LIMELIGHT_CONCURRENCY": str(processes),
+            "LIMELIGHT_WORKER_METRICS_BIND": metrics_bind,
             "LIMELIGHT_SOFT_SHUTDOWN_S": "1",
             "LIMELIGHT_GRACE_S": "1",
         }
@@ -100,7 +112,11 @@ def running_workers(profile: ModelProfile, *, processes: int) -> Iterator[Worker
         ):  # fmt: skip
             try:
                 _wait_until_known(url, profile.name)
-                yield Workers(url=url, parent=psutil.Process(worker.pid))
+                yield Workers(
+                    url=url,
+                    metrics_url=f"http://{metrics_bind}",
+                    parent=psutil.Process(worker.pid),
+                )
             finally:
                 worker.terminate()
                 worker.wait(timeout=_STOP_S)

@@ -39,6 +39,14 @@ def enter(
     return traffic.enter(model, who=asks, most=most, lease_s=lease_s)
 
 
+def renew(
+    traffic: Traffic, who: JobRef, *, most: int = 4, proven: int = 1, gave_way: bool = False
+) -> Seat:
+    return traffic.renew(
+        MODEL, who=who, most=most, lease_s=30, images=8, proven=proven, gave_way=gave_way
+    )
+
+
 def leave(traffic: Traffic, who: JobRef, outcome: Outcome = "worked", *, most: int = 2) -> Left:
     return traffic.leave(MODEL, who=who, outcome=outcome, most=most)
 
@@ -68,16 +76,39 @@ def open_circuit(traffic: Traffic) -> float:
     return leave(traffic, A, "failed").open_s
 
 
+def test_a_second_job_has_to_wait_until_the_server_was_found_to_bear_two_calls(
+    traffic: Traffic,
+) -> None:
+    assert enter(traffic, A).in_flight == 2, "alone it may try"
+    assert refused(lambda: enter(traffic, B)).reason == "model-busy"
+    renew(traffic, A, most=2, proven=1)
+    assert refused(lambda: enter(traffic, B)).reason == "model-busy"
+    renew(traffic, A, most=2, proven=2)
+    assert enter(traffic, B) == Seat(in_flight=1, images=8)
+
+
 def test_jobs_share_the_calls_in_flight_and_the_last_one_too_many_is_refused(
     traffic: Traffic,
 ) -> None:
-    assert enter(traffic, A).in_flight == 2
-    assert enter(traffic, B).in_flight == 1
-    renewed = traffic.renew(MODEL, who=A, most=2, lease_s=30, images=8, gave_way=False)
-    assert renewed.in_flight == 1
+    enter(traffic, A)
+    assert renew(traffic, A, most=2, proven=2).in_flight == 2
+    enter(traffic, B)
+    assert renew(traffic, A, most=2, proven=1).in_flight == 1
     assert refused(lambda: enter(traffic, C)).reason == "model-busy"
     leave(traffic, A, "worked")
     assert enter(traffic, C) == Seat(in_flight=1, images=8)
+
+
+def test_what_a_job_was_found_to_cost_is_beside_the_calls_of_the_others(traffic: Traffic) -> None:
+    enter(traffic, A, most=8)
+    renew(traffic, A, most=8, proven=2)
+    enter(traffic, B, most=8)
+    assert renew(traffic, A, most=8, proven=4).in_flight == 4
+    assert traffic.state([MODEL])[MODEL].limit == 5
+    renew(traffic, B, most=8, proven=3)
+    assert traffic.state([MODEL])[MODEL].limit == 5, "what is known to be borne stays known"
+    renew(traffic, B, most=8, proven=8)
+    assert traffic.state([MODEL])[MODEL].limit == 8, "the profile's bound holds"
 
 
 def test_a_job_that_asks_again_has_one_seat(traffic: Traffic) -> None:
@@ -100,37 +131,21 @@ def test_the_seat_of_a_worker_that_died_is_free_once_its_lease_has_run_out(
 
 def test_a_server_that_was_given_way_takes_fewer_jobs_from_all_workers(traffic: Traffic) -> None:
     enter(traffic, A, most=4)
-    seat = traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
-    assert seat.in_flight == 2
-    seat = traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
-    assert seat.in_flight == 1
-    assert refused(lambda: enter(traffic, B, most=4)).reason == "model-busy"
+    renew(traffic, A, proven=4)
+    assert traffic.state([MODEL])[MODEL].limit == 4
+    renew(traffic, A, proven=4, gave_way=True)
+    assert traffic.state([MODEL])[MODEL].limit == 2
+    renew(traffic, A, gave_way=True)
+    renew(traffic, A, gave_way=True)
     assert traffic.state([MODEL])[MODEL].limit == 1
-
-
-def test_the_limit_is_raised_again_slowly(traffic: Traffic, client: redis.Redis) -> None:
-    enter(traffic, A, most=4)
-    traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
-    found = [traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=False)]
-    for _ in range(3):
-        client.hset("limelight::traffic:cats", "limited_at", 1)
-        found.append(traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=False))
-    assert [seat.in_flight for seat in found] == [2, 3, 4, 4]
-
-
-def test_the_limit_is_raised_by_jobs_too_short_to_renew_their_seat(
-    traffic: Traffic, client: redis.Redis
-) -> None:
-    enter(traffic, A, most=4)
-    traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
-    leave(traffic, A, most=4)
-    client.hset("limelight::traffic:cats", "limited_at", 1)
-    assert enter(traffic, A, most=4).in_flight == 3
+    assert refused(lambda: enter(traffic, B, most=4)).reason == "model-busy"
+    renew(traffic, A, proven=2)
+    assert enter(traffic, B, most=4).in_flight == 2
 
 
 def test_a_profile_that_allows_fewer_than_was_learned_holds(traffic: Traffic) -> None:
     enter(traffic, A, most=4)
-    traffic.renew(MODEL, who=A, most=4, lease_s=30, images=4, gave_way=True)
+    renew(traffic, A, proven=4)
     assert refused(lambda: enter(traffic, B, most=1)).reason == "model-busy"
 
 

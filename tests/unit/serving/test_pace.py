@@ -101,6 +101,37 @@ def test_calls_go_side_by_side_where_that_costs_nothing() -> None:
     assert (pace.images, pace.in_flight) == (64, 4)
 
 
+def test_what_is_proven_is_what_cost_nothing_for_a_while() -> None:
+    clock = Clock()
+    pace = make(clock, most_in_flight=2)
+    run(pace, clock, side_by_side, lasts_s=1)
+    assert (pace.in_flight, pace.proven) == (2, 1), "tried, but not for long enough"
+    run(pace, clock, side_by_side, lasts_s=30)
+    assert pace.proven == 2
+    run(pace, clock, lambda rows, k: 2 * side_by_side(rows, k), lasts_s=1)
+    assert pace.proven == 1
+
+
+def test_on_a_processor_one_call_at_a_time_is_all_that_is_ever_proven() -> None:
+    clock = Clock()
+    pace = make(clock)
+    for _ in range(60):
+        run(pace, clock, one_after_another, lasts_s=10)
+        assert pace.proven == 1
+
+
+def test_no_more_calls_are_tried_or_proven_than_other_jobs_leave_room_for() -> None:
+    clock = Clock()
+    pace = make(clock)
+    assert pace.at_once(1) == 1
+    run(pace, clock, side_by_side, lasts_s=60)
+    assert (pace.in_flight, pace.proven) == (1, 1)
+    assert pace.at_once(3) == 1
+    run(pace, clock, side_by_side, lasts_s=60)
+    assert (pace.in_flight, pace.proven) == (3, 3)
+    assert [pace.at_once(2), pace.at_once(0)] == [2, 1]
+
+
 def test_a_server_that_gets_slower_is_given_way_and_asked_for_more_when_it_recovers() -> None:
     clock = Clock()
     pace = make(clock, most_in_flight=1)

@@ -73,6 +73,15 @@ def test_it_is_not_ready_without_the_store(service):
     assert answer.get_json()["type"] == "/problems/unavailable"
 
 
+def test_it_is_not_ready_where_redis_was_emptied_so_that_no_model_is_known(make_service):
+    service = make_service(())
+    answer = service.client.get("/v2/health/ready")
+    assert answer.status_code == 503
+    assert answer.get_json()["type"] == "/problems/unavailable"
+    assert "emptied" in answer.get_json()["detail"]
+    assert service.client.get("/v2/health/live").status_code == 200
+
+
 def test_with_the_store_down_every_answer_is_503_with_a_time_to_come_back(service):
     service.store.down = service.catalogue.down = True
     answers = [

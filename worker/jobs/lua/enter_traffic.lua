@@ -19,8 +19,6 @@ if opened_until > 0 then
 elseif knocks then
   return { 'free' }
 end
--- Jobs that are over before a seat is renewed must see it raised as well.
-raise_limit(most)
 if taken >= limit_below(most) and not has_seat then
   return { 'model-busy', '0', wait(queue, since) }
 end
@@ -30,4 +28,4 @@ if not knocks then
   redis.call('HSET', STATE, 'most', most)
 end
 wait_no_more(WHO)
-return { 'seated', math.max(1, math.floor(limit_below(most) / redis.call('ZCARD', SEATS))), state('images') }
+return { 'seated', share_of(most), state('images') }

@@ -9,8 +9,6 @@ local WHO = ARGV[1]
 
 -- Whoever waits and has not asked again for so long has ended or given up.
 local FORGOTTEN_S = 120
--- After the limit was lowered or raised it stays for so long.
-local RAISE_AFTER_S = 30
 -- While jobs of both queues wait, one seat of so many goes to a bulk job.
 local BULK_EVERY = 4
 
@@ -18,20 +16,15 @@ local function state(field)
   return tonumber(redis.call('HGET', STATE, field) or 0)
 end
 
+-- Calls at once that the server was found to bear. One until then: on a server that computes one
+-- call after another, a second job would take twice as long, and so would its own users' requests.
 local function limit_below(most)
-  local limit = state('limit')
-  if limit == 0 or limit > most then
-    return most
-  end
-  return limit
+  return math.min(most, math.max(1, state('limit')))
 end
 
--- Raise a lowered limit, a step at a time, once it has been as it is for long enough.
-local function raise_limit(most)
-  local limit = state('limit')
-  if limit > 0 and limit < most and NOW - state('limited_at') > RAISE_AFTER_S then
-    redis.call('HSET', STATE, 'limit', limit + 1, 'limited_at', stamp(NOW))
-  end
+-- Calls that each of the jobs with a seat may try.
+local function share_of(most)
+  return math.max(1, math.floor(most / redis.call('ZCARD', SEATS)))
 end
 
 -- Seats whose lease has run out are free. As the first write of a script this also keeps Redis from
