@@ -1,19 +1,21 @@
 """How fast one job may ask a model: its users come first, explanations take what is left.
 
 What a foreground request waits for is the call that is being computed when it arrives. So a call
-gets as many images as the server scores in ``target_s`` and no more, and a second call goes out
-beside the first only while that costs the first nothing. Both are lowered at once when the server
-becomes slower than it recently was or says that it has too much, and raised again step by step.
+gets as many images as the server scores in ``target_s`` and no more. A second call beside the first
+is tried, and stays if calls take no longer for it. Both are lowered at once when the server becomes
+slower than it recently was or says that it has too much, and raised again step by step.
 
 Pure bookkeeping: it is told of calls and of the time, and asks nobody.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 # Sizes of calls. Few, because a server prepares itself for each size that it meets anew.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -26,6 +28,8 @@ SLOWER = 1.8
 SLOWER_BESIDE = 1.4
 # Calls in a row that have to be slow: a single one may be the system's doing.
 CONVINCING = 3
+# Calls by whose median a trial of one more call in flight is judged.
+TRIAL = 6
 # The weight of the newest call in the mean.
 NEWEST = 0.3
 # What a call has to take less after it was made smaller, or it was in vain: most of its time then
@@ -69,12 +73,24 @@ class _Shrunk:
     seconds: float
 
 
+class _Trial:
+    """One more call in flight than is known to cost nothing."""
+
+    def __init__(self) -> None:
+        self._each_s: list[float] = []
+
+    def verdict(self, each_s: float, *, bearable_s: float) -> bool | None:
+        """Take a call in; say whether one more is bearable, once there are enough of them."""
+        self._each_s.append(each_s)
+        return median(self._each_s) <= bearable_s if len(self._each_s) == TRIAL else None
+
+
 class _Floor:
     """The least value of a recent while: of the window before and of this one."""
 
     def __init__(self) -> None:
-        self._before = self._least = float("inf")
-        self._since = float("-inf")
+        self._before = self._least = math.inf
+        self._since = -math.inf
 
     def lowest(self, value: float, *, now: float) -> float:
         """Take a value in; return the floor."""
@@ -129,6 +145,10 @@ class Pace:
         self._mean: dict[int, float] = {}
         self._slow = 0
         self._shrunk: _Shrunk | None = None
+        self._trial: _Trial | None = None
+        # Seconds an image took when calls were last made one at a time.
+        self._alone_s = math.inf
+        self._steady = 0
         self._judged = 0
         self._least, self._least_until = 1, clock()
         self._not_before = clock()
@@ -182,23 +202,40 @@ class Pace:
             self._give_way(now)
         if status != "OK":
             return
+        if rows > self.images:
+            return  # Sent before calls were made smaller.
         # Calls of about the same size are held against each other: a small one costs more an image.
         size, each_s = _size(rows), seconds / rows
         mean_s = self._mean.get(size, each_s)
         mean_s = self._mean[size] = (1.0 - NEWEST) * mean_s + NEWEST * each_s
-        floor_s = self._floors.setdefault(size, _Floor()).lowest(each_s, now=now)
-        bearable = SLOWER_BESIDE if min(self.in_flight, self._allowed) > 1 else SLOWER
-        self._slow = self._slow + 1 if each_s > bearable * floor_s else 0
-        if self._slow >= CONVINCING:
+        self._steady += 1
+        bearable_s = self._bearable_s(size, each_s, now)
+        self._slow = self._slow + 1 if each_s > bearable_s else 0
+        borne = None if self._trial is None else self._trial.verdict(each_s, bearable_s=bearable_s)
+        if self._slow >= CONVINCING or borne is False:
             self._give_way(now)
+        elif borne:
+            self._trial, self.proven = None, self.in_flight
         elif self._shrunk is not None:
             self._judge(self._shrunk, size, size * mean_s, now)
         elif rows * mean_s > 1.25 * self._target_s and rows > self._least_images(now):
             # Of a call that takes too long nobody has to be convinced: the next is smaller.
-            self._shrunk, self._judged = _Shrunk(size, size * mean_s), 0
-            self._resize(int(self._target_s / mean_s))
+            self._shorten(size, mean_s, now)
         elif now >= self._not_before and self._slow == 0 and 2 * rows > self.images:
             self._raise(size, now)
+
+    def _bearable_s(self, size: int, each_s: float, now: float) -> float:
+        """Tell how long an image may take in a call like the one that took ``each_s``."""
+        if min(self.in_flight, self._allowed) > 1:
+            return SLOWER_BESIDE * self._alone_s
+        return SLOWER * self._floors.setdefault(size, _Floor()).lowest(each_s, now=now)
+
+    def _shorten(self, size: int, mean_s: float, now: float) -> None:
+        if self.in_flight > 1:
+            self._give_way(now)
+        else:
+            self._shrunk, self._judged = _Shrunk(size, size * mean_s), 0
+            self._resize(int(self._target_s / mean_s))
 
     def _judge(self, before: _Shrunk, size: int, call_s: float, now: float) -> None:
         """Say whether smaller calls are quicker ones, or were made smaller in vain."""
@@ -231,22 +268,27 @@ class Pace:
         return now_s + each_s * (images - size)
 
     def _raise(self, size: int, now: float) -> None:
-        if self.in_flight <= self._allowed:
-            self.proven = self.in_flight
         bigger = _bigger(self.images)
         if (
             self.images < bigger <= self._most_images
             and self._foreseen_s(bigger, size=size) <= self._target_s
         ):
             self._resize(bigger)
-        elif self.in_flight < min(self._most_in_flight, self._allowed):
+        elif (
+            self.in_flight < min(self._most_in_flight, self._allowed)
+            and self._trial is None
+            and self._steady >= CONVINCING
+        ):
+            if self.in_flight == 1:
+                self._alone_s = self._mean[size]
             self.in_flight += 1
-            # Should it turn out to be one too many, the next attempt comes later.
+            self._trial = _Trial()
+            # Until a call in flight more is tried again, or a larger one.
             self._not_before = now + QUIET_S
 
     def _give_way(self, now: float) -> None:
-        self._slow = 0
-        self._shrunk = None
+        self._slow = self._steady = 0
+        self._shrunk = self._trial = None
         self.gave_way += 1
         if self.in_flight > 1:
             self.in_flight = max(1, self.in_flight // 2)
@@ -259,6 +301,7 @@ class Pace:
 
     def _resize(self, images: int) -> None:
         self.images = _size(max(1, min(images, self._most_images)))
+        self._steady = 0
         # What was measured of calls of this size belongs to another time.
         self._mean.pop(self.images, None)
 

@@ -104,9 +104,10 @@ def test_calls_go_side_by_side_where_that_costs_nothing() -> None:
 def test_what_is_proven_is_what_cost_nothing_for_a_while() -> None:
     clock = Clock()
     pace = make(clock, most_in_flight=2)
+    while pace.in_flight == 1:
+        run(pace, clock, side_by_side, lasts_s=0.001)
+    assert pace.proven == 1, "it is tried"
     run(pace, clock, side_by_side, lasts_s=1)
-    assert (pace.in_flight, pace.proven) == (2, 1), "tried, but not for long enough"
-    run(pace, clock, side_by_side, lasts_s=30)
     assert pace.proven == 2
     run(pace, clock, lambda rows, k: 2 * side_by_side(rows, k), lasts_s=1)
     assert pace.proven == 1
@@ -118,6 +119,29 @@ def test_on_a_processor_one_call_at_a_time_is_all_that_is_ever_proven() -> None:
     for _ in range(60):
         run(pace, clock, one_after_another, lasts_s=10)
         assert pace.proven == 1
+
+
+def test_a_second_call_is_judged_by_what_calls_take_without_it_whatever_their_size() -> None:
+    jittery = iter(range(1_000_000))
+    clock = Clock()
+    pace = make(clock, most_in_flight=2)
+    seconds: Seconds = lambda rows, k: (  # noqa: E731
+        (0.004 + 0.006 * rows) * k * (1.0 + 0.1 * (next(jittery) % 5))
+    )
+    for _ in range(120):
+        run(pace, clock, seconds, lasts_s=5)
+        assert pace.proven == 1
+    assert pace.images in (8, 12)
+
+
+def test_with_two_calls_in_flight_a_slower_server_gets_one_before_it_gets_smaller_ones() -> None:
+    clock = Clock()
+    pace = make(clock, most_in_flight=2)
+    run(pace, clock, side_by_side, lasts_s=30)
+    images = pace.images
+    while pace.in_flight == 2:
+        run(pace, clock, lambda rows, k: 0.2, lasts_s=0.01)
+    assert pace.images == images
 
 
 def test_no_more_calls_are_tried_or_proven_than_other_jobs_leave_room_for() -> None:
