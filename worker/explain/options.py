@@ -40,8 +40,12 @@ class Slic(Options):
     """Clusters in colour and position (scikit-image ``slic``)."""
 
     method: Literal["slic"]
-    n_segments: int = Field(
-        50, ge=2, le=MAX_SEGMENTS, description="About how many segments to cut the image into."
+    n_segments: int | None = Field(
+        None,
+        ge=2,
+        le=MAX_SEGMENTS,
+        description="About how many segments to cut the image into. When left out, one for each "
+        "thousand pixels of the model's input, from 25 to 50.",
     )
     compactness: PositiveFloat = Field(
         10.0, description="Higher: square segments; lower: segments that follow colours."
@@ -306,8 +310,8 @@ class ExplanationOptions(Options):
             )
         if self.num_features is not None and self.feature_selection == "none":
             raise ValueError("num_features needs a feature_selection: 'lime-auto' or 'visualime'")
-        if self.distance == "hidden-share-of-requested" and not hasattr(
-            self.segmentation, "n_segments"
+        if self.distance == "hidden-share-of-requested" and (
+            getattr(self.segmentation, "n_segments", None) is None
         ):
             raise ValueError(
                 "distance 'hidden-share-of-requested' needs a segmentation with n_segments; "

@@ -58,7 +58,7 @@ def _hidden_share_of_requested(
 ) -> Floats:
     # Divides by the number of segments that was asked for, not the number that there are, as the
     # practice that this serves does. The options see to it that the segmentation has one.
-    requested: int = options.segmentation.n_segments  # type: ignore[union-attr]
+    requested: int = options.segmentation.n_segments  # type: ignore[union-attr, assignment]
     return np.asarray(1.0 - samples.sum(axis=1) / requested, dtype=np.float64)
 
 

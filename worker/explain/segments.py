@@ -31,6 +31,11 @@ from worker.explain.options import (
 
 Labels = NDArray[np.integer[Any]]
 
+# How many segments slic is asked for when the request does not say: one for so many pixels, within
+# bounds.
+_PIXELS_EACH = 1000
+_FEWEST, _MOST = 25, 50
+
 _LAZY = {
     color: ("rgb2gray",),
     filters: ("gaussian", "sobel"),
@@ -94,9 +99,10 @@ def digest(segments: Segments) -> str:
 
 
 def _slic(image: Image, options: Slic) -> Labels:
+    requested = options.n_segments
     labels: Labels = segmentation.slic(
         image,
-        n_segments=options.n_segments,
+        n_segments=_by_size(image) if requested is None else requested,
         compactness=options.compactness,
         sigma=options.sigma,
         slic_zero=options.slic_zero,
@@ -109,6 +115,17 @@ def _slic(image: Image, options: Slic) -> Labels:
         channel_axis=-1,
     )
     return labels
+
+
+def _by_size(image: Image) -> int:
+    """Tell how many segments suit an image.
+
+    A convolutional network looks at squares of 32 pixels in the end: smaller segments cost model
+    calls without telling more. With too few an object is one of them, whatever the size.
+    """
+    height, width = image.shape[:2]
+    suits: int = round(height * width / _PIXELS_EACH)
+    return min(max(suits, _FEWEST), _MOST)
 
 
 def _quickshift(image: Image, options: Quickshift) -> Labels:

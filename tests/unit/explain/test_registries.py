@@ -76,7 +76,7 @@ def test_options_of_ones_own_adjust_those_of_a_preset(preset, segmentation):
 
 
 def test_naming_another_method_replaces_the_parameters_of_the_preset():
-    assert resolve("visualime", {"segmentation": "slic"}).segmentation.n_segments == 50
+    assert resolve("visualime", {"segmentation": "slic"}).segmentation.n_segments is None
     assert resolve("lime", {"segmentation": {"method": "grid", "rows": 3}}).segmentation.rows == 3
 
 

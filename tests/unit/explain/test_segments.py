@@ -86,6 +86,18 @@ def test_quickshift_sees_the_image_as_uint8_unless_asked_for_the_signed_scale():
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "suits"),
+    [((32, 32), 25), ((160, 160), 26), ((160, 200), 32), ((224, 224), 50), ((640, 640), 50)],
+)
+def test_slic_is_asked_for_as_many_segments_as_suit_the_size(size, suits):
+    image = mosaic(*size, channels=3, tiles=6)
+    np.testing.assert_array_equal(
+        segment(image, read({"method": "slic"})),
+        segment(image, read({"method": "slic", "n_segments": suits})),
+    )
+
+
 def test_a_grid_has_its_rows_and_columns():
     segments = segment(mosaic(10, 20), read({"method": "grid", "rows": 2, "columns": 4}))
     assert segments.max() + 1 == 8
