@@ -148,10 +148,11 @@ class Pace:
         self._trial: _Trial | None = None
         # Seconds an image took when calls were last made one at a time.
         self._alone_s = math.inf
-        self._steady = 0
+        self._steady = self._stragglers = 0
         self._judged = 0
         self._least, self._least_until = 1, clock()
-        self._not_before = clock()
+        # From when on calls may become larger, and one more in flight may be tried.
+        self._larger_from = self._more_from = clock()
         self._wait_s = QUIET_S
         self._pause_s = 0.0
         self._calls = 0
@@ -202,8 +203,10 @@ class Pace:
             self._give_way(now)
         if status != "OK":
             return
-        if rows > self.images:
-            return  # Sent before calls were made smaller.
+        if rows > self.images or self._stragglers:
+            # Sent before calls were made smaller or fewer.
+            self._stragglers = max(0, self._stragglers - 1)
+            return
         # Calls of about the same size are held against each other: a small one costs more an image.
         size, each_s = _size(rows), seconds / rows
         mean_s = self._mean.get(size, each_s)
@@ -218,10 +221,14 @@ class Pace:
             self._trial, self.proven = None, self.in_flight
         elif self._shrunk is not None:
             self._judge(self._shrunk, size, size * mean_s, now)
-        elif rows * mean_s > 1.25 * self._target_s and rows > self._least_images(now):
+        elif (
+            self._trial is None
+            and rows * mean_s > 1.25 * self._target_s
+            and rows > self._least_images(now)
+        ):
             # Of a call that takes too long nobody has to be convinced: the next is smaller.
             self._shorten(size, mean_s, now)
-        elif now >= self._not_before and self._slow == 0 and 2 * rows > self.images:
+        elif self._slow == 0 and 2 * rows > self.images:
             self._raise(size, now)
 
     def _bearable_s(self, size: int, each_s: float, now: float) -> float:
@@ -270,12 +277,14 @@ class Pace:
     def _raise(self, size: int, now: float) -> None:
         bigger = _bigger(self.images)
         if (
-            self.images < bigger <= self._most_images
+            now >= self._larger_from
+            and self.images < bigger <= self._most_images
             and self._foreseen_s(bigger, size=size) <= self._target_s
         ):
             self._resize(bigger)
         elif (
-            self.in_flight < min(self._most_in_flight, self._allowed)
+            now >= self._more_from
+            and self.in_flight < min(self._most_in_flight, self._allowed)
             and self._trial is None
             and self._steady >= CONVINCING
         ):
@@ -283,21 +292,23 @@ class Pace:
                 self._alone_s = self._mean[size]
             self.in_flight += 1
             self._trial = _Trial()
-            # Until a call in flight more is tried again, or a larger one.
-            self._not_before = now + QUIET_S
+            self._more_from = now + QUIET_S
 
     def _give_way(self, now: float) -> None:
         self._slow = self._steady = 0
         self._shrunk = self._trial = None
         self.gave_way += 1
         if self.in_flight > 1:
+            self._stragglers = self.in_flight - 1
             self.in_flight = max(1, self.in_flight // 2)
             self.proven = min(self.proven, self.in_flight)
             self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)
-            self._not_before = now + self._wait_s
+            self._more_from = now + self._wait_s
+            # What calls took beside others says nothing of one at a time.
+            self._mean.clear()
         else:
             self._resize(self.images // 2)
-            self._not_before = now + QUIET_S
+            self._larger_from = now + QUIET_S
 
     def _resize(self, images: int) -> None:
         self.images = _size(max(1, min(images, self._most_images)))

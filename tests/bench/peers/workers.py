@@ -66,14 +66,14 @@ class Workers:
         )
         return str(answer.raise_for_status().headers["Location"])
 
-    def ended(self, path: str) -> Mapping[str, Any]:
+    def ended(self, path: str, *, poll_s: float = 0.05) -> Mapping[str, Any]:
         """Wait for a job's end; it has to be a success."""
         until = time.monotonic() + _JOB_S
         while time.monotonic() < until:
             job: Mapping[str, Any] = httpx.get(self.url + path, trust_env=False, timeout=30).json()
             if job["status"] in TERMINAL:
                 break
-            time.sleep(0.05)
+            time.sleep(poll_s)
         if job["status"] != "succeeded":
             raise RuntimeError(f"the job is {job['status']}: {job['error']}")
         return job
