@@ -13,7 +13,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from worker.admission import Admission
+from worker.admission import SEAT_LEASE_S, Admission
 from worker.explain.explain import explain
 from worker.explain.explanation import Explanation
 from worker.explain.geometry import Geometry
@@ -84,14 +84,14 @@ def compute(
         call=ports.call,
         pace=model.pace,
         most=model.max_in_flight,
-        lease_s=ports.limits.lease_s,
+        lease_s=min(ports.limits.lease_s, SEAT_LEASE_S),
     ) as admission:
         pinned = _resolve(job.request.version, model=model, ports=ports, heartbeat=heartbeat)
         share_work(claim, pinned, ports=ports)
         admission.take_seat()
-        report.enter("loading")
-        upload = _load(job, ports)
         with heartbeat.renewing(admission.renew):
+            report.enter("loading")
+            upload = _load(job, ports)
             explained = _explain(
                 pinned,
                 claim,

@@ -36,7 +36,12 @@ class Comparison:
     calls_same_segments : int or None
         The same on lime's segments, for the same quantity.
     certified_right, certified : int
-        Of the runs that were certified within the limit, those whose five members all belong.
+        Of the runs that were certified within the limit, those whose five members all belong: each
+        is within the tolerance of the reference's fifth.
+    settled_right, settled : int
+        The same of the runs that were settled within the limit.
+    lime_right : int
+        Of lime's runs, those whose five members belong by lime's own reference.
     """
 
     network: str
@@ -59,6 +64,9 @@ class Comparison:
     lime_stability: float
     certified: int
     certified_right: int
+    settled: int
+    settled_right: int
+    lime_right: int
 
     @property
     def counts(self) -> bool:
@@ -84,6 +92,7 @@ def compare(network_name: str, photograph: str) -> Comparison:
     ours = [list(subject.ours.looks(seed)) for seed in SEEDS]
     drawn = [list(subject.same_segments.looks(seed)) for seed in SEEDS]
     lime = [list(subject.lime.looks(seed))[-1] for seed in SEEDS]
+    settled = [one for looks in ours if (one := _first(looks, "settled")) is not None]
     default = [_first(looks, "settled") or looks[-1] for looks in ours]
     limit = [looks[-1] for looks in ours]
     lime_error = _median(subject.lime.error, lime)
@@ -110,6 +119,9 @@ def compare(network_name: str, photograph: str) -> Comparison:
         lime_stability=_stability(lime),
         certified=len(certified),
         certified_right=sum(_is_right(one, subject.ours) for one in certified),
+        settled=len(settled),
+        settled_right=sum(_is_right(one, subject.ours) for one in settled),
+        lime_right=sum(_is_right(one, subject.lime) for one in lime),
     )
 
 
