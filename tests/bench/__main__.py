@@ -1,7 +1,7 @@
 """`make bench`: measure the promised figures, one JSON object a line.
 
 `python -m tests.bench http memory` measures only those. Facts about the machine go to stderr.
-What takes hours (`accuracy`) is measured only when it is named.
+What takes hours the first time (`accuracy`, `speedup_…`) is measured only when it is named.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.bench import (
     perturbing,
 )
 from tests.bench.accuracy import measuring as accuracy
+from tests.bench.accuracy.networks import NETWORKS
 from tests.bench.figure import Figure
 from tests.bench.peers import queueing, timing
 
@@ -42,9 +44,11 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "non_model": timing.measure_non_model,
     "throughput": queueing.measure_throughput,
     "peak_memory": queueing.measure_memory,
-    **{f"peers_{name}": bench for name, bench in timing.MEASURES.items()},
+    **{f"overhead_{name}": partial(timing.measure_overhead, name) for name in NETWORKS},
+    **{f"speedup_{name}": partial(timing.measure_speedup, name) for name in NETWORKS},
 }
-TAKES_HOURS = frozenset({"accuracy"})
+# These need the scores of very many images, which are kept on disk then.
+TAKES_HOURS = frozenset({"accuracy", *(f"speedup_{name}" for name in NETWORKS)})
 
 
 def main() -> int:

@@ -62,7 +62,7 @@ def so_far(processes: Iterable[psutil.Process]) -> Cost:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rig:
-    """One network being served, and one photograph.
+    """One network being served.
 
     Attributes
     ----------
@@ -71,7 +71,6 @@ class Rig:
     """
 
     name: str
-    image: NDArray[np.uint8]
     stub: ServingStub
     resolved: ResolvedModel
     server: psutil.Process
@@ -79,7 +78,8 @@ class Rig:
 
     def bare(self, size: int) -> Cost:
         """Cost of ``CALLS`` ready-made images in batches of ``size``, two of them in flight."""
-        requests = {rows: self._ready(rows) for rows in (size, CALLS % size) if rows}
+        image = self.image(PHOTOGRAPH)
+        requests = {rows: self._ready(image, rows) for rows in (size, CALLS % size) if rows}
         rows = [min(size, CALLS - start) for start in range(0, CALLS, size)]
         pending: deque[grpc.Future] = deque()
         so_far = self._so_far()
@@ -91,12 +91,19 @@ class Rig:
             pending.popleft().result()
         return self._so_far() - so_far
 
-    def ours(self, model: ServedModel, options: ExplanationOptions) -> tuple[Cost, Explanation]:
+    def image(self, name: str) -> NDArray[np.uint8]:
+        """Return a photograph (H, W, 3) at the network's input size."""
+        return photograph(name, self.resolved.input_size)
+
+    def ours(
+        self, model: ServedModel, options: ExplanationOptions, *, name: str = PHOTOGRAPH
+    ) -> tuple[Cost, Explanation]:
         """Explain the first class; the cost has segmentation and fit in it."""
+        image = self.image(name)
         predictor = model.predictor(self.resolved, deadline_s=_TIMEOUT_S)
         so_far = self._so_far()
         explanation = explain(
-            self.image,
+            image,
             options=options,
             classes=TopClasses(top=1),
             score=predictor,
@@ -104,14 +111,15 @@ class Rig:
         )
         return self._so_far() - so_far, explanation
 
-    def lime(self, *, seed: int) -> tuple[Cost, NDArray[np.float64]]:
+    def lime(self, *, seed: int, name: str = PHOTOGRAPH) -> tuple[Cost, NDArray[np.float64]]:
         """Explain by lime at its defaults: the cost, and the attributions (S,)."""
+        image = self.image(name)
         explainer = LimeImageExplainer(random_state=seed, verbose=False)
         so_far = self._so_far()
         # It draws a progress bar, which costs next to nothing, on stderr.
         with contextlib.redirect_stderr(io.StringIO()):
             found = explainer.explain_instance(
-                self.image, self._classify, top_labels=1, num_samples=CALLS
+                image, self._classify, top_labels=1, num_samples=CALLS
             )
         cost = self._so_far() - so_far
         attributions = np.zeros(int(found.segments.max()) + 1)
@@ -126,8 +134,8 @@ class Rig:
         response: PredictResponse = self.stub.predict(self._request(images), timeout=_TIMEOUT_S)
         return tensors.to_floats(response.outputs[self.resolved.output])
 
-    def _ready(self, rows: int) -> PredictRequest:
-        return self._request(np.repeat(self.image[None], rows, axis=0))
+    def _ready(self, image: NDArray[np.uint8], rows: int) -> PredictRequest:
+        return self._request(np.repeat(image[None], rows, axis=0))
 
     def _request(self, images: NDArray[np.uint8]) -> PredictRequest:
         how = affine(SOURCES[self.name].preprocess)
@@ -156,7 +164,6 @@ def rig(name: str) -> Iterator[Rig]:
         )
         yield Rig(
             name=name,
-            image=photograph(PHOTOGRAPH, source.input_size),
             stub=ServingStub(channel),
             resolved=ServedModel(profile).resolve(None, timeout_s=_TIMEOUT_S),
             server=psutil.Process(server.process.pid),
