@@ -31,7 +31,9 @@ class ModelIndex:
         another's timeouts while Redis is away.
         """
         fresh_until, models = self._remembered
-        if self._clock() >= fresh_until:
+        # That there is none is not remembered: the first worker may tell at any moment, and whoever
+        # has seen this service ready is not to be refused by another of its processes.
+        if not models or self._clock() >= fresh_until:
             models = self._catalogue.models()
             self._remembered = (self._clock() + self._ttl_s, models)
         return models

@@ -166,13 +166,12 @@ def test_a_failover_is_followed_by_all_and_loses_no_job(
 ) -> None:
     with ExitStack() as stack:
         first = stack.enter_context(plain(tmp_path / "first"))
-        second = stack.enter_context(
-            plain(tmp_path / "second", replicaof=f"{LOOPBACK} {first.port}")
-        )
+        second = stack.enter_context(plain(tmp_path / "second"))
+        replica = stack.enter_context(redis.Redis.from_url(second.url))
+        replica.replicaof(LOOPBACK, first.port)
         port = stack.enter_context(sentinel(tmp_path, first))
         url = f"redis+sentinel://{LOOPBACK}:{port}/{MASTER}/0"
         service = stack.enter_context(serving_redis(url))
-        replica = stack.enter_context(redis.Redis.from_url(second.url))
         worker = start_worker_at(url)
         with told_from(worker):
             wait_until(lambda: knows_model(service, worker, "quadrants"), timeout_s=90)

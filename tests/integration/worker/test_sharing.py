@@ -8,6 +8,7 @@ from tests.integration.worker.conftest import Service, StartWorker, told_from, w
 from tests.support.quadrant_server import QuadrantServer
 from tests.unit.fakes import make_job, photograph
 from worker.jobs.job import Job
+from worker.jobs.traffic import Traffic, Visitor
 
 pytestmark = pytest.mark.integration
 
@@ -27,6 +28,16 @@ def leading(service: Service, jobs: list[Job]) -> Job:
     return leader
 
 
+def bears_two_calls(service: Service) -> None:
+    """Let two jobs call the model at once, as after one that found this to cost nothing."""
+    traffic, job = Traffic(service.redis), make_job()
+    who = Visitor(ref=job.ref, queue="interactive", since=0.0)
+    model = job.request.model
+    traffic.enter(model, who=who, most=2, lease_s=5)
+    traffic.renew(model, who=job.ref, most=2, lease_s=5, images=8, proven=2, gave_way=False)
+    traffic.leave(model, who=job.ref, outcome="worked", most=2)
+
+
 def together(service: Service, model_server: QuadrantServer, count: int = 4) -> list[Job]:
     """Submit jobs that need the same work, and let it hang in the model server."""
     model_server.predicted = 0
@@ -38,6 +49,7 @@ def test_the_same_work_is_done_once_and_meanwhile_no_process_waits_for_it(
     service: Service, start_worker: StartWorker, model_server: QuadrantServer
 ) -> None:
     worker = start_worker(LIMELIGHT_CONCURRENCY="2")
+    bears_two_calls(service)
     with told_from(worker):
         jobs = together(service, model_server)
         leader = leading(service, jobs)

@@ -33,6 +33,14 @@ def test_a_new_model_is_seen_once_the_remembered_ones_are_out_of_date(catalogue)
     assert catalogue.reads == 2
 
 
+def test_that_there_is_no_model_is_not_remembered(catalogue):
+    known = catalogue.entries.pop("a")
+    index = ModelIndex(catalogue, ttl_s=1.5, clock=Clock())
+    assert not index.all()
+    catalogue.entries["a"] = known
+    assert list(index.all()) == ["a"]
+
+
 def test_a_catalogue_that_cannot_be_read_is_not_remembered_as_empty(catalogue):
     clock = Clock()
     index = ModelIndex(catalogue, ttl_s=1.5, clock=clock)
