@@ -24,7 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # How long a seat outlives its worker: it is renewed about once a second, and while it is kept for
 # one that died, the other jobs of the model wait.
-SEAT_LEASE_S = 10.0
+SEAT_LEASE_S = 5.0
 # What a client reads of why its job waits.
 MODEL_UNAVAILABLE = "model-unavailable"
 WAITING_FOR = {"model-busy": "model-busy", "circuit-open": MODEL_UNAVAILABLE}

@@ -15,8 +15,8 @@ from worker.jobs.redis_url import RedisUrl, parse
 from worker.jobs.settings import StoreSettings
 
 # Redis answers within milliseconds. When a worker's peer has vanished, it waits in vain for a
-# message, and then for the job's record: both together must be over within 15 s.
-SOCKET_TIMEOUT_S = 3.0
+# message, for the job's record, and to call the next job: all together must be over within 15 s.
+SOCKET_TIMEOUT_S = 2.0
 
 # Answers of a Redis that is there but cannot serve now; each may pass.
 _UNAVAILABLE = (

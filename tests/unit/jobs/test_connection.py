@@ -52,7 +52,7 @@ def test_a_mistake_of_ours_passes_unchanged() -> None:
 
 def test_every_call_ends_in_time_and_answers_are_bytes() -> None:
     options = connect(StoreSettings()).connection_pool.connection_kwargs
-    assert options["socket_timeout"] == options["socket_connect_timeout"] == 3
+    assert options["socket_timeout"] == options["socket_connect_timeout"] == 2
     assert options["socket_keepalive"] is True
     assert options["health_check_interval"] == 3
     assert options["decode_responses"] is False

@@ -53,7 +53,7 @@ def test_children_are_replaced(app: Celery) -> None:
 
 def test_a_vanished_broker_is_noticed(app: Celery) -> None:
     options = app.conf.broker_transport_options
-    assert (options["socket_timeout"], options["socket_keepalive"]) == (3, True)
+    assert (options["socket_timeout"], options["socket_keepalive"]) == (2, True)
     assert (options["health_check_interval"], options["unacked_restore_interval"]) == (3, 1)
 
 
