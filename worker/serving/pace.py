@@ -214,7 +214,10 @@ class Pace:
         self._steady += 1
         bearable_s = self._bearable_s(size, each_s, now)
         self._slow = self._slow + 1 if each_s > bearable_s else 0
-        borne = None if self._trial is None else self._trial.verdict(each_s, bearable_s=bearable_s)
+        borne = None
+        # While others leave no room for the call that is tried, nothing is learned of it.
+        if self._trial is not None and self.in_flight <= self._allowed:
+            borne = self._trial.verdict(each_s, bearable_s=bearable_s)
         if self._slow >= CONVINCING or borne is False:
             self._give_way(now)
         elif borne:

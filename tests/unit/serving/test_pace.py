@@ -134,6 +134,19 @@ def test_a_second_call_is_judged_by_what_calls_take_without_it_whatever_their_si
     assert pace.images in (8, 12)
 
 
+def test_a_trial_waits_while_other_jobs_leave_no_room_for_it() -> None:
+    clock = Clock()
+    pace = make(clock, most_in_flight=2)
+    while pace.in_flight == 1:
+        run(pace, clock, side_by_side, lasts_s=0.001)
+    pace.at_once(1)
+    run(pace, clock, side_by_side, lasts_s=10)
+    assert pace.proven == 1
+    pace.at_once(2)
+    run(pace, clock, side_by_side, lasts_s=10)
+    assert pace.proven == 2
+
+
 def test_with_two_calls_in_flight_a_slower_server_gets_one_before_it_gets_smaller_ones() -> None:
     clock = Clock()
     pace = make(clock, most_in_flight=2)
