@@ -81,6 +81,9 @@ class Explanation:
     settled, certified : bool or None
         Whether the top five segments are right at 95%; the same corrected for the number of
         comparisons. None where it was not computed.
+    control_variates : str or None
+        ``"interactions"`` where what segments do together was used to lower the standard errors,
+        else ``"none"``. None from a service that does not know it.
     overlays : mapping of str to str
         Style to the path of its picture.
     """
@@ -94,6 +97,7 @@ class Explanation:
     settled: bool | None = None
     certified: bool | None = None
     stability: Mapping[str, float | None] | None = None
+    control_variates: str | None = None
     score_scale: str | None = None
     insertion_deletion: Mapping[str, Any] | None = None
     top_segments: tuple[Segment, ...] = ()

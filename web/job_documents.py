@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 # pydantic reads that of the standard library from Python 3.12 on alone.
 from typing_extensions import TypedDict
 
-from worker.explain.options import ExplanationOptions, Sampler, ScoreScale
+from worker.explain.options import ControlVariates, ExplanationOptions, Sampler, ScoreScale
 from worker.jobs.job import Status
 
 
@@ -148,6 +148,12 @@ class Explanation(TypedDict):
         ]
     ]
     stability: Stability
+    control_variates: NotRequired[
+        Annotated[
+            ControlVariates,
+            Field(description="Whether what segments do together was used to lower the errors."),
+        ]
+    ]
     score_scale: ScoreScale
     insertion_deletion: InsertionDeletion | None
     top_segments: Annotated[list[TopSegment], Field(max_length=10)]

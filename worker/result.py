@@ -196,6 +196,7 @@ def _figures(one: ClassExplanation) -> dict[str, Any]:
         "settled": one.settled,
         "certified": one.certified,
         "stability": {"jaccard_at_5": _number(one.jaccard_at_5)},
+        "control_variates": one.control_variates,
         "insertion_deletion": None
         if one.insertion_deletion is None
         else dict(one.insertion_deletion),

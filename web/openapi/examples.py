@@ -103,6 +103,7 @@ FINISHED: Mapping[str, Any] = {
             "settled": True,
             "certified": False,
             "stability": {"jaccard_at_5": 1.0},
+            "control_variates": "interactions",
             "score_scale": "probability",
             "insertion_deletion": None,
             "top_segments": [

@@ -16,7 +16,7 @@ from worker.explain.presets import PRESETS, resolve
 _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Segments", ("segmentation",)),
     ("Hidden segments", ("baseline",)),
-    ("Samples", ("sampler", "samples", "keep_probability", "stopping", "seed")),
+    ("Samples", ("sampler", "samples", "keep_probability", "stopping", "control_variates", "seed")),
     ("Measures", ("score_scale", "insertion_deletion")),
     (
         "Fit",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.explain import stopping
 from worker.explain.explanation import Floats, Progress, Samples
 from worker.explain.options import ExplanationOptions
 from worker.explain.samplers import SAMPLERS, Block
 from worker.explain.scoring import SCALES, Scorer
-from worker.explain.stopping import LEAST_BLOCKS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +62,16 @@ class Evidence:
         odd = self.units % 2 == 1
         return (~odd, odd) if odd.any() else None
 
+    def part(self, rows: NDArray[np.bool_]) -> Evidence:
+        """Those samples alone; whole units, so that what is independent stays so."""
+        return Evidence(
+            samples=self.samples[rows],
+            scores=self.scores[rows],
+            clusters=np.unique(self.clusters[rows], return_inverse=True)[1],
+            units=np.unique(self.units[rows], return_inverse=True)[1],
+            first_block=self.first_block,
+        )
+
 
 def gather(
     scorer: Scorer,
@@ -73,9 +83,9 @@ def gather(
 ) -> Iterator[Evidence]:
     """Draw and score samples, and give all evidence so far whenever it is worth a look.
 
-    That is after each block from the second on, and the caller stops when it has seen enough.
-    Where ``stopping`` is fixed, all samples are scored in one go, which keeps the predictor
-    busiest, and there is one look. The last look has ``options.samples`` samples.
+    That is at ``stopping.looks``, and the caller stops when it has seen enough. Where ``stopping``
+    is fixed, all samples are scored in one go, which keeps the predictor busiest, and there is one
+    look. The last look has ``options.samples`` samples.
     """
     blocks: list[Block] = []
     scores: list[Floats] = []
@@ -90,12 +100,11 @@ def gather(
         blocks += group
         scores.append(SCALES[options.score_scale](raw))
         done += len(rows)
-        if len(blocks) >= LEAST_BLOCKS or done == options.samples:
-            yield Evidence.of(blocks, np.concatenate(scores))
+        yield Evidence.of(blocks, np.concatenate(scores))
 
 
 def _groups(segments: int, options: ExplanationOptions) -> Iterator[list[Block]]:
-    """Blocks that are scored together."""
+    """Blocks that are scored together: those up to the next look."""
     drawn = SAMPLERS[options.sampler](
         segments=segments,
         limit=options.samples,
@@ -104,8 +113,17 @@ def _groups(segments: int, options: ExplanationOptions) -> Iterator[list[Block]]
     )
     if options.stopping == "fixed":
         yield list(drawn)
-    else:
-        yield from ([block] for block in drawn)
+        return
+    group: list[Block] = []
+    counts: list[int] = []
+    done = 0
+    for block in drawn:
+        counts = counts or stopping.looks(limit=options.samples, block=len(block.rows))
+        group.append(block)
+        done += len(block.rows)
+        if done in counts:
+            yield group
+            group = []
 
 
 def _joined(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:

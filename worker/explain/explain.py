@@ -125,7 +125,7 @@ def explain(
             on_scored=lambda _: on_progress("fitting", used, options.samples),
         )
     with clock("fit_s"), one_thread():
-        answers = write_up(assessment, explained, ends, areas, options)
+        answers = write_up(assessment, explained, ends, areas, hiding, options)
     return Explanation(
         predictions=_predictions(ends.whole),
         classes=answers,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.explain.options import ControlVariates
+
 Image = NDArray[np.uint8]
 Segments = NDArray[np.int32]
 Samples = NDArray[np.bool_]
@@ -61,6 +63,8 @@ class ClassExplanation:
     jaccard_at_5 : float or None
         Overlap of the top five of two fits to independent halves of the samples. None for five
         segments or fewer, or where the samples have no independent halves.
+    control_variates : str
+        Whether what segments do together (``"interactions"``) was taken off before the fit.
     insertion_deletion : mapping of str to float, or None
         ``insertion_auc``, ``deletion_auc`` and ``random_auc``, where they were asked for.
     """
@@ -78,6 +82,7 @@ class ClassExplanation:
     settled: bool | None
     certified: bool | None
     jaccard_at_5: float | None
+    control_variates: ControlVariates
     insertion_deletion: Mapping[str, float] | None
 
 

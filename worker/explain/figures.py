@@ -27,11 +27,20 @@ def r2(scores: Floats, fitted: Floats, weights: Floats) -> float:
     return float(1.0 - weights @ (scores - fitted) ** 2 / variation)
 
 
-def press_r2(fit: Fit, scores: Floats, weights: Floats) -> float | None:
+def press_r2(
+    fit: Fit, scores: Floats, weights: Floats, *, fitted_to: Floats | None = None
+) -> float | None:
     """Compute R² with each sample predicted by the fit to all others (PRESS).
 
     With a fixed penalty the prediction without a sample follows from its leverage h: the residual
     becomes ``(y - ŷ) / (1 - h)`` (Allen, 1974). None where that does not hold.
+
+    Parameters
+    ----------
+    fit : Fit
+    scores, weights : (N,) float64
+    fitted_to : (N,) float64, optional
+        What the surrogate was fitted to, where that is not the scores that it has to predict.
     """
     variation = _variation(scores, weights)
     if fit.smoother is None or fit.selected or variation == 0:
@@ -39,7 +48,9 @@ def press_r2(fit: Fit, scores: Floats, weights: Floats) -> float | None:
     room = 1.0 - fit.smoother.leverage
     if room.min() < _NO_ROOM:
         return None
-    return float(1.0 - weights @ ((scores - fit.fitted) / room) ** 2 / variation)
+    own = scores if fitted_to is None else fitted_to
+    without = fit.fitted - fit.smoother.leverage / room * (own - fit.fitted)
+    return float(1.0 - weights @ (scores - without) ** 2 / variation)
 
 
 def moved(scores: Floats, weights: Floats) -> bool:

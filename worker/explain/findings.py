@@ -11,6 +11,7 @@ from worker.explain import figures, uncertainty
 from worker.explain.assessment import Assessment, overlaps_of_halves
 from worker.explain.explanation import ClassExplanation, Floats
 from worker.explain.options import ExplanationOptions
+from worker.explain.perturb import Hiding
 from worker.explain.scoring import Scorer
 
 
@@ -69,10 +70,11 @@ def write_up(
     classes: Sequence[int],
     ends: Ends,
     areas: Sequence[Mapping[str, float] | None],
+    hiding: Hiding,
     options: ExplanationOptions,
 ) -> tuple[ClassExplanation, ...]:
     """Compute all figures of each class."""
-    overlaps = overlaps_of_halves(assessment, options)
+    overlaps = overlaps_of_halves(assessment, hiding, options)
     return tuple(
         _class_explanation(assessment, number, index=index, ends=ends, overlap=overlap, area=area)
         for number, (index, overlap, area) in enumerate(zip(classes, overlaps, areas, strict=True))
@@ -98,7 +100,7 @@ def _class_explanation(
         intercept=fit.intercept,
         surrogate_score=fit.surrogate_score,
         r2=figures.r2(verdict.scores, fit.fitted, weights),
-        press_r2=figures.press_r2(fit, verdict.scores, weights),
+        press_r2=figures.press_r2(fit, verdict.scores, weights, fitted_to=verdict.fitted_to),
         attributions=fit.attributions,
         standard_errors=errors,
         sign_confidence=None
@@ -107,5 +109,6 @@ def _class_explanation(
         settled=verdict.settled,
         certified=verdict.certified,
         jaccard_at_5=overlap,
+        control_variates="interactions" if verdict.is_adjusted else "none",
         insertion_deletion=area,
     )

@@ -221,6 +221,7 @@ Stopping = Literal["settled", "certified", "fixed"]
 Distance = Literal["cosine", "hidden-share", "hidden-share-of-requested", "image", "uniform"]
 Kernel = Literal["sqrt-exponential", "exponential"]
 FeatureSelection = Literal["none", "lime-auto", "visualime"]
+ControlVariates = Literal["interactions", "none"]
 ScoreScale = Literal["probability", "logit"]
 Style = Literal["boundaries", "highlight", "signed", "heatmap", "sheet"]
 
@@ -282,6 +283,13 @@ class ExplanationOptions(Options):
         le=MAX_SEGMENTS,
         description="Segments that a feature selection keeps; null: all of them for lime-auto, "
         "half of them for visualime.",
+    )
+    control_variates: ControlVariates = Field(
+        "interactions",
+        description="Lower the standard errors by what segments are seen to do together: the same "
+        "attributions, from fewer images. Used wherever it helps and can be: samples in "
+        "complementary pairs (orthogonal, antithetic), a distance that counts segments, and a "
+        "surrogate that is linear in the scores.",
     )
     score_scale: ScoreScale = Field(
         "probability",

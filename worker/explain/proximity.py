@@ -43,6 +43,12 @@ def proximities(samples: Samples, hiding: Hiding, options: ExplanationOptions) -
     return weights
 
 
+def by_count(hiding: Hiding, options: ExplanationOptions) -> Floats:
+    """(S + 1,): the weight of a sample with 0, 1, … S segments kept, for a ``COUNTED`` distance."""
+    count = hiding.segment_count
+    return proximities(np.tri(count + 1, count, -1, dtype=np.bool_), hiding, options)
+
+
 def _cosine(samples: Samples, hiding: Hiding, options: ExplanationOptions) -> Floats:
     # The cosine between a row of k ones among S and the row of all ones is √(k/S). A row of
     # zeros has no direction; like scikit-learn we put it at distance 1.
@@ -93,6 +99,9 @@ DISTANCES: Mapping[str, Callable[[Samples, Hiding, ExplanationOptions], Floats]]
         "uniform": _uniform,
     }
 )
+
+# Those that depend on nothing but the number of kept segments.
+COUNTED = frozenset({"cosine", "hidden-share", "hidden-share-of-requested", "uniform"})
 
 
 def _exponential(distance: Floats, width: float) -> Floats:

@@ -9,7 +9,6 @@ holds however often one looked.
 
 from __future__ import annotations
 
-from math import ceil
 from statistics import NormalDist
 
 import numpy as np
@@ -42,9 +41,17 @@ def is_certified(attributions: Floats, influences: Floats, *, looks: int) -> boo
     return _rightly_there(attributions, influences, level=1.0 - (1.0 - LEVEL) / comparisons)
 
 
-def looks(*, limit: int, block: int) -> int:
-    """How often one can ask until the limit of samples, from the second block on."""
-    return max(ceil(limit / block) - LEAST_BLOCKS + 1, 1)
+def looks(*, limit: int, block: int) -> list[int]:
+    """Tell after how many samples to look, the last time at the limit.
+
+    From the second block on after every block, and later after every tenth more: a look takes
+    time, and the more samples there are the less a single block can change.
+    """
+    counts = [min(LEAST_BLOCKS * block, limit)]
+    while counts[-1] < limit:
+        more = max(counts[-1] // (10 * block), 1)
+        counts.append(min(counts[-1] + more * block, limit))
+    return counts
 
 
 def _rightly_there(attributions: Floats, influences: Floats, *, level: float) -> bool:

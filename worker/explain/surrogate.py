@@ -239,6 +239,8 @@ SURROGATES: Mapping[str, Callable[[Floats, Floats, Floats, Any], Solution]] = Ma
         "bayesian-ridge": _bayesian_ridge,
     }
 )
+# Their coefficients are sums over the scores, with factors that do not depend on these.
+LINEAR = frozenset({"ridge", "normalised-ridge", "ols"})
 
 
 def _penalised(rows: Floats, scores: Floats, weights: Floats, *, penalty: float) -> Solution:

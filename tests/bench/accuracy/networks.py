@@ -108,6 +108,8 @@ def _compiled(path: Path, input_size: tuple[int, int]) -> Run:
         {
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
+            # Else every process would pin itself to the same first core.
+            "ENABLE_CPU_PINNING": False,
             # As TensorFlow does it; where the processor can, the default would be bfloat16.
             "INFERENCE_PRECISION_HINT": "f32",
         },

@@ -155,7 +155,19 @@ def test_certified_is_settled_and_signs_and_scale_do_not_matter(values, size, lo
 
 
 @pytest.mark.parametrize(
-    ("limit", "block", "looks"), [(1000, 104, 9), (208, 104, 1), (209, 104, 2), (50, 104, 1)]
-)
-def test_looks_are_counted_from_the_second_block_on(limit, block, looks):
+    ("limit", "block", "looks"),
+    [
+        (1000, 104, [208, 312, 416, 520, 624, 728, 832, 936, 1000]),
+        (208, 104, [208]),
+        (209, 104, [208, 209]),
+        (50, 104, [50]),
+        (330, 10, [20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150, 160, 170, 180, 190,
+                   200, 220, 240, 260, 280, 300, 330]),
+    ],
+)  # fmt: skip
+def test_one_looks_from_the_second_block_on_and_less_often_later(limit, block, looks):
     assert stopping.looks(limit=limit, block=block) == looks
+
+
+def test_even_ten_thousand_samples_are_looked_at_some_dozen_times():
+    assert len(stopping.looks(limit=10_000, block=16)) < 60
