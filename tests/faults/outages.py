@@ -17,6 +17,8 @@ RATE = 4.0
 POST_EVERY_S = 0.5
 CALL_S = 0.03
 _BALLAST_BYTES = 8_000_000
+# How long Redis is full. Longer than a lease, which cannot be renewed meanwhile.
+_FULL_S = 5.0
 
 
 def redis_restart(*, kills: int, jobs: int) -> Iterator[Figure]:
@@ -101,6 +103,28 @@ def nearly_full(*, posts: int) -> Iterator[Figure]:
             value=len(statuses - {503}), unit="kinds", goal=0,
         )  # fmt: skip
         yield from nothing_lost("nearly_full", stack, at_least=7)
+
+
+def full(*, rounds: int) -> Iterator[Figure]:
+    """Let Redis refuse every write that needs memory for a while, with jobs in hands and queued."""
+    resumed = []
+    with running_stack() as stack, stack.redis() as store:
+        worker = stack.start_worker()
+        stack.model_server.delay_s = CALL_S
+        for _ in range(rounds):
+            posted = [stack.accepted(**LONG) for _ in range(3)] + [stack.accepted()]
+            stack.wait_for(posted[0], "processing")
+            store.config_set("maxmemory", 1)
+            time.sleep(_FULL_S)
+            store.config_set("maxmemory", 0)
+            began = time.monotonic()
+            _until_work_goes_on(stack)
+            resumed.append(time.monotonic() - began)
+            stack.settle(timeout_s=60)
+        ended = worker.process.poll() is not None
+        yield from nothing_lost("full", stack, at_least=5 * rounds)
+    yield Figure(name="full: workers that ended", value=ended, unit="workers", goal=0)
+    yield Figure(name="full: longest until work goes on", value=max(resumed), unit="s", goal=15)
 
 
 def emptied(*, jobs: int) -> Iterator[Figure]:

@@ -118,6 +118,9 @@ def _broker(settings: StoreSettings, where: RedisUrl) -> dict[str, Any]:
         # A worker waits for Redis for as long as it takes, at the start as well as later.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # Also when Redis answers that it is full, or that a key may not be read: an operator
+        # mends that, and until then the log says it. Else Celery would end.
+        "broker_channel_error_retry": True,
         "broker_connection_timeout": SOCKET_TIMEOUT_S,
         "broker_transport_options": {
             # Longer than any message is held, or it would be delivered again meanwhile.
