@@ -42,8 +42,8 @@ _COUNTERS: Mapping[str, tuple[str, str]] = {
 # Of each model: name, text, and where the number comes from.
 _TRAFFIC: tuple[tuple[str, str, Callable[[ModelTraffic], float | None]], ...] = (
     (
-        "limelight_model_in_flight_limit",
-        "Jobs that may call it at once, as many calls at a time as it was found to bear.",
+        "limelight_model_seats_limit",
+        "Jobs that may call it at once: as many as it was found to bear calls at a time.",
         lambda model: model.limit,
     ),
     (

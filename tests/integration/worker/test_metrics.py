@@ -98,7 +98,7 @@ def test_totals_over_all_processes_are_what_happened(
     assert of_web.total("limelight_http_request_duration_seconds_count", **posts) == JOBS
     assert of_web.total("limelight_jobs_queued") == of_web.total("limelight_jobs_processing") == 0
     # The profile's, or one less where this machine was busy and the server given way.
-    assert of_web.total("limelight_model_in_flight_limit", model=NAME) in (1, 2)
+    assert of_web.total("limelight_model_seats_limit", model=NAME) in (1, 2)
     assert of_web.total("limelight_workers") == of_web.total("limelight_redis_up") == 1
 
     attempts = of_worker.values("limelight_attempt_duration_seconds_count", "outcome")

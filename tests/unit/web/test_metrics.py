@@ -30,7 +30,7 @@ def test_a_scrape_tells_what_is_true_of_the_whole_service(make_service):
     assert found.total("limelight_jobs_queued", queue="bulk") == 4
     assert found.total("limelight_queue_oldest_age_seconds", queue="bulk") == 31.5
     assert found.total("limelight_workers") == 1
-    assert found.total("limelight_model_in_flight_limit", model="lite0") == 2
+    assert found.total("limelight_model_seats_limit", model="lite0") == 2
     assert found.total("limelight_model_jobs_waiting", model="lite0") == 2
 
 
