@@ -78,6 +78,8 @@ class Explanation:
 
     Attributes
     ----------
+    relative_error : float or None
+        How far all attributions together may be off, as a share of their length.
     settled, certified : bool or None
         Whether the top five segments are right at 95%; the same corrected for the number of
         comparisons. None where it was not computed.
@@ -94,6 +96,7 @@ class Explanation:
     intercept: float | None = None
     surrogate_score: float | None = None
     fidelity: Fidelity = field(default_factory=Fidelity)
+    relative_error: float | None = None
     settled: bool | None = None
     certified: bool | None = None
     stability: Mapping[str, float | None] | None = None

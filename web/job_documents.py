@@ -138,6 +138,12 @@ class Explanation(TypedDict):
     intercept: Annotated[float, Field(description="The surrogate's value with nothing shown.")]
     surrogate_score: Annotated[float, Field(description="The same with everything shown.")]
     fidelity: Fidelity
+    relative_error: NotRequired[
+        Annotated[
+            float | None,
+            Field(ge=0, description="How far all attributions may be off: share of their length."),
+        ]
+    ]
     settled: Annotated[
         bool | None, Field(description="Whether the top five segments are right at 95%.")
     ]

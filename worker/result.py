@@ -193,6 +193,7 @@ def _figures(one: ClassExplanation) -> dict[str, Any]:
         "intercept": float(one.intercept),
         "surrogate_score": float(one.surrogate_score),
         "fidelity": {"r2": _number(one.r2), "press_r2": _number(one.press_r2)},
+        "relative_error": _number(one.relative_error),
         "settled": one.settled,
         "certified": one.certified,
         "stability": {"jaccard_at_5": _number(one.jaccard_at_5)},

@@ -100,6 +100,7 @@ FINISHED: Mapping[str, Any] = {
             "intercept": 0.41,
             "surrogate_score": 0.78,
             "fidelity": {"r2": 0.81, "press_r2": 0.76},
+            "relative_error": 0.14,
             "settled": True,
             "certified": False,
             "stability": {"jaccard_at_5": 1.0},

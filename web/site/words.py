@@ -73,7 +73,7 @@ def statements(explanation: Mapping[str, Any], *, hidden_score: float | None) ->
     """
     return [
         _fidelity(explanation["fidelity"]),
-        _settled(explanation["settled"]),
+        _settled(explanation["settled"], explanation.get("relative_error")),
         *_sum(explanation),
         *_baseline(explanation["score"], hidden_score),
     ]
@@ -107,7 +107,13 @@ def _fidelity(fidelity: Mapping[str, float | None]) -> Statement:
     )
 
 
-def _settled(settled: bool | None) -> Statement:
+def _settled(settled: bool | None, relative_error: float | None) -> Statement:
+    # Results of earlier versions do not have it.
+    known = (
+        ""
+        if relative_error is None
+        else f" Of all attributions together {relative_error:.0%} may be due to chance."
+    )
     if settled is None:
         return Statement(
             level="note",
@@ -118,12 +124,13 @@ def _settled(settled: bool | None) -> Statement:
         return Statement(
             level="good",
             title="The top five segments are settled",
-            text="Each is rightly there, within a tenth of the largest attribution, at 95 %.",
+            text="Each is rightly there, within a tenth of the largest attribution, at 95 %."
+            f"{known}",
         )
     return Statement(
         level="poor",
         title="The top five segments are not settled",
-        text="Other samples could put other segments there.",
+        text=f"Other samples could put other segments there.{known}",
     )
 
 

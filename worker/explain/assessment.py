@@ -50,6 +50,18 @@ class Verdict:
         return self.fitted_to is not self.scores
 
     @property
+    def relative_error(self) -> float | None:
+        """See ``uncertainty.relative_error``; None without influences."""
+        if self.influences is None:
+            return None
+        return uncertainty.relative_error(self.fit.attributions, self.influences)
+
+    @property
+    def precise(self) -> bool:
+        """Whether all attributions together are known as well as a picture of them needs."""
+        return self.relative_error is None or self.relative_error <= stopping.PRECISE
+
+    @property
     def settled(self) -> bool | None:
         """Whether the top segments are settled; None without influences."""
         if self.influences is None:
@@ -81,7 +93,7 @@ class Assessment:
 
 RULES: Mapping[str, Callable[[Verdict], bool | None]] = MappingProxyType(
     {
-        "settled": lambda verdict: verdict.settled,
+        "settled": lambda verdict: verdict.settled and verdict.precise,
         "certified": lambda verdict: verdict.certified,
         "fixed": lambda verdict: False,
     }

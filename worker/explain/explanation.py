@@ -56,6 +56,9 @@ class ClassExplanation:
     standard_errors, sign_confidence : (S,) float64, or None
         None where the fit chose its segments from the same samples, which no formula covers.
         Sign confidence is the probability, 0.5 to 1, that an attribution has the sign it shows.
+    relative_error : float or None
+        How far all attributions together may be off, as a share of their length. None without
+        standard errors, or where no segment has an attribution.
     settled, certified : bool or None
         Whether the top five segments are right at 95%, without and with correction for the
         number of comparisons (see ``stopping``); False before there were two blocks. None without
@@ -79,6 +82,7 @@ class ClassExplanation:
     attributions: Floats
     standard_errors: Floats | None
     sign_confidence: Floats | None
+    relative_error: float | None
     settled: bool | None
     certified: bool | None
     jaccard_at_5: float | None

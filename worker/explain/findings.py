@@ -106,6 +106,7 @@ def _class_explanation(
         sign_confidence=None
         if errors is None
         else uncertainty.sign_confidence(fit.attributions, errors),
+        relative_error=verdict.relative_error,
         settled=verdict.settled,
         certified=verdict.certified,
         jaccard_at_5=overlap,

@@ -1,5 +1,8 @@
 """When the answer is settled: the segments shown first are those that belong there.
 
+Sampling then ends once the picture as a whole is precise, too: the attributions of all segments
+together, which a heat map shows.
+
 A member of the top k is rightly there if no segment outside is stronger. It is settled if that
 holds within a tolerance of 10% of the strongest attribution at 95% confidence: were an outsider
 stronger by less, nobody would see it in the picture. ``certified`` asks the same at a level that
@@ -18,6 +21,7 @@ from worker.explain.explanation import Floats
 TOP = 5
 TOLERANCE = 0.1
 LEVEL = 0.95
+PRECISE = 0.2  # Relative error.
 LEAST_BLOCKS = 2  # Before the second block there is nothing that a first could be held against.
 
 

@@ -52,6 +52,16 @@ def standard_errors(influences: Floats) -> Floats:
     return np.asarray(np.sqrt((influences**2).sum(axis=0)), dtype=np.float64)
 
 
+def relative_error(attributions: Floats, influences: Floats) -> float | None:
+    """Tell how far all attributions together may be off, as a share of their length.
+
+    The root of the summed squares of the standard errors over that of the attributions: about the
+    distance to the answer of endlessly many samples. None where all attributions are zero.
+    """
+    length = float(np.linalg.norm(attributions))
+    return float(np.linalg.norm(influences)) / length if length > 0 else None
+
+
 def sign_confidence(attributions: Floats, errors: Floats) -> Floats:
     """(S,): probability, by the normal distribution, that an attribution has the sign it shows."""
     ratios = np.divide(

@@ -136,6 +136,9 @@ def test_the_figures_of_the_default_preset_are_all_there():
     assert isinstance(one.settled, bool)
     assert isinstance(one.certified, bool)
     assert 0 <= one.jaccard_at_5 <= 1
+    assert one.relative_error == pytest.approx(
+        np.linalg.norm(one.standard_errors) / np.linalg.norm(one.attributions)
+    )
     areas = one.insertion_deletion
     assert areas["deletion_auc"] < areas["random_auc"] < areas["insertion_auc"]
 

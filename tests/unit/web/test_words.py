@@ -48,6 +48,12 @@ def test_it_is_told_whether_the_answer_is_settled(settled, level):
     ]
 
 
+def test_it_is_told_how_far_all_attributions_are_known():
+    for settled in (True, False):
+        said = " ".join(one.text for one in told(settled=settled, relative_error=0.137).values())
+        assert "14%" in said
+
+
 def test_a_sum_that_is_far_from_the_score_is_told_where_they_are_in_the_same_units():
     title = "The segments do not add up to the score"
     assert title not in told()
