@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from worker.explain import figures
 from worker.explain.assessment import Assessment, Verdict
 from worker.explain.explanation import ClassExplanation, Floats
@@ -55,11 +53,11 @@ def caveats(
 
 
 def _of_segments(hiding: Hiding) -> Iterator[str]:
-    sizes = np.bincount(hiding.segments.ravel())
-    share = sizes.max() / hiding.segments.size
+    largest = hiding.areas.argmax()
+    share = hiding.areas[largest]
     if share > MOST_OF_THE_IMAGE:
         yield (
-            f"Segment {sizes.argmax()} covers {share:.0%} of the image, so most of it is told "
+            f"Segment {largest} covers {share:.0%} of the image, so most of it is told "
             f"apart from nothing. Ask for more segments, or for a segmentation that cuts evenly: "
             f"'slic' or 'grid'."
         )

@@ -121,6 +121,7 @@ def explain(
             assessment,
             explained,
             ends,
+            hiding,
             options,
             on_scored=lambda _: on_progress("fitting", used, options.samples),
         )

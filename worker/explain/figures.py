@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,6 +72,18 @@ def jaccard(first: Floats, second: Floats) -> float | None:
     return len(one & two) / len(one | two)
 
 
+class Steps(NamedTuple):
+    """Samples (n, S) in orders of hiding, and their scores (n,)."""
+
+    samples: Samples
+    scores: Floats
+
+    def split(self, parts: int) -> Iterator[Steps]:
+        """Give the orders one by one; all have the same number of steps."""
+        cut = zip(np.split(self.samples, parts), np.split(self.scores, parts), strict=True)
+        return (Steps(*part) for part in cut)
+
+
 def ranking_samples(attributions: Floats) -> Samples:
     """Make the samples that insertion and deletion need for one class, ends left out.
 
@@ -86,17 +101,20 @@ def random_samples(segments: int, *, seed: int) -> Samples:
 
 
 def insertion_deletion(
-    ranked: Floats, random: Floats, *, score: float, hidden_score: float
+    ranked: Steps, random: Steps, *, areas: Floats, score: float, hidden_score: float
 ) -> dict[str, float]:
-    """Areas under the curves of score against the share of segments inserted or deleted.
+    """Areas under the curves of score against the share of pixels inserted or deleted.
 
     A good explanation has a large insertion and a small deletion area (Petsiuk et al., 2018, there
-    over pixels, here over segments).
+    pixel by pixel, here by segments). As the share is one of pixels, segmentations can be compared:
+    whoever has one huge segment does not show half of the image in a single step.
 
     Parameters
     ----------
-    ranked, random : float64
-        Scores of ``ranking_samples`` and ``random_samples``.
+    ranked, random : Steps
+        ``ranking_samples`` and ``random_samples`` with their scores.
+    areas : (S,) float64
+        The segments' shares of the pixels.
     score, hidden_score : float
         The ends of every curve.
 
@@ -106,12 +124,13 @@ def insertion_deletion(
         ``insertion_auc``, ``deletion_auc``, and ``random_auc`` of the random orders. One number
         stands for both directions: to insert in an order is to delete in the reverse one.
     """
-    deletion, insertion = np.split(ranked, 2)
-    areas = [_area(score, curve, hidden_score) for curve in np.split(random, RANDOM_ORDERS)]
+    ends = score, hidden_score
+    deletion, insertion = ranked.split(2)
+    orders = [_area(steps, areas, *ends) for steps in random.split(RANDOM_ORDERS)]
     return {
-        "insertion_auc": _area(hidden_score, insertion, score),
-        "deletion_auc": _area(score, deletion, hidden_score),
-        "random_auc": float(np.mean(areas)),
+        "insertion_auc": _area(insertion, areas, *ends),
+        "deletion_auc": _area(deletion, areas, *ends),
+        "random_auc": float(np.mean(orders)),
     }
 
 
@@ -133,6 +152,13 @@ def _deletion(order: NDArray[np.intp]) -> Samples:
     return kept
 
 
-def _area(first: float, between: Floats, last: float) -> float:
-    """Trapezoids of equal width over [0, 1]."""
-    return float((0.5 * (first + last) + between.sum()) / (len(between) + 1))
+def _area(steps: Steps, areas: Floats, score: float, hidden_score: float) -> float:
+    """Trapezoids over the share of pixels shown, which is from 0 to 1.
+
+    To integrate over the share that is hidden instead gives the same.
+    """
+    shown = steps.samples @ areas
+    order = np.argsort(shown, kind="stable")
+    across = np.concatenate([[0.0], shown[order], [1.0]])
+    heights = np.concatenate([[hidden_score], steps.scores[order], [score]])
+    return float(np.diff(across) @ (heights[1:] + heights[:-1]) / 2.0)

@@ -38,6 +38,7 @@ def rank_areas(
     assessment: Assessment,
     classes: Sequence[int],
     ends: Ends,
+    hiding: Hiding,
     options: ExplanationOptions,
     *,
     on_scored: Callable[[int], None],
@@ -48,16 +49,17 @@ def rank_areas(
     """
     if not options.insertion_deletion:
         return [None for _ in classes]
-    segments = assessment.evidence.samples.shape[1]
-    orders = figures.random_samples(segments, seed=options.seed)
+    orders = figures.random_samples(hiding.segment_count, seed=options.seed)
     random = scorer(orders, columns=classes, on_scored=on_scored)
     areas: list[dict[str, float] | None] = []
     for number, index in enumerate(classes):
         rows = figures.ranking_samples(assessment.verdicts[number].fit.attributions)
+        ranked = scorer(rows, columns=[index], on_scored=on_scored)[:, 0]
         areas.append(
             figures.insertion_deletion(
-                scorer(rows, columns=[index], on_scored=on_scored)[:, 0],
-                random[:, number],
+                figures.Steps(rows, ranked),
+                figures.Steps(orders, random[:, number]),
+                areas=hiding.areas,
                 score=float(ends.whole[index]),
                 hidden_score=float(ends.hidden[index]),
             )

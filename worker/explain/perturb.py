@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.explain.explanation import Image, Samples, Segments
+from worker.explain.explanation import Floats, Image, Samples, Segments
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +31,11 @@ class Hiding:
     def segment_count(self) -> int:
         """S."""
         return int(self.segments.max()) + 1
+
+    @property
+    def areas(self) -> Floats:
+        """(S,): the segments' shares of the pixels."""
+        return np.bincount(self.segments.ravel()) / self.segments.size
 
 
 def batches(hiding: Hiding, samples: Samples, *, batch_size: int) -> Iterator[Image]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.bench.accuracy.networks import Network
 from tests.bench.accuracy.photographs import photograph
 from tests.bench.accuracy.scores import Scored
-from worker.explain import figures
+from worker.explain import figures, stopping
 from worker.explain.assessment import Assessment, assess
 from worker.explain.baselines import baseline_image
 from worker.explain.evidence import Evidence
@@ -53,12 +53,13 @@ class Method:
         return self.scored.hiding.segment_count
 
     def looks(self, seed: int) -> Iterator[Assessment]:
-        """Judge the evidence after each block, from the second on, and at the limit."""
+        """Judge the evidence as often as a job does."""
         blocks = self._blocks(seed=seed, limit=LIMIT)
         scores = self.scored(np.concatenate([block.rows for block in blocks]))
-        for count in range(min(2, len(blocks)), len(blocks) + 1):
-            used = sum(len(block.rows) for block in blocks[:count])
-            yield self._assess(blocks[:count], scores[:used])
+        used = np.cumsum([len(block.rows) for block in blocks])
+        for count in stopping.looks(limit=LIMIT, block=len(blocks[0].rows)):
+            drawn = blocks[: int(np.searchsorted(used, count)) + 1]
+            yield self._assess(drawn, scores[:count])
 
     @cached_property
     def reference(self) -> Floats:
@@ -78,9 +79,12 @@ class Method:
         """Insertion and deletion AUC of an answer."""
         ends = np.repeat([[True], [False]], self.segments, axis=1)
         whole, hidden = self.scored(ends)
+        ranked = figures.ranking_samples(attributions(assessment))
+        random = figures.random_samples(self.segments, seed=0)
         return figures.insertion_deletion(
-            self.scored(figures.ranking_samples(attributions(assessment))),
-            self.scored(figures.random_samples(self.segments, seed=0)),
+            figures.Steps(ranked, self.scored(ranked)),
+            figures.Steps(random, self.scored(random)),
+            areas=self.scored.hiding.areas,
             score=float(whole),
             hidden_score=float(hidden),
         )

@@ -113,14 +113,33 @@ def test_deletion_hides_the_strongest_first_and_insertion_shows_it_first():
     np.testing.assert_array_equal(samples, [[1, 0, 1], [0, 0, 1], [0, 1, 0], [1, 1, 0]])
 
 
-def test_areas_of_an_additive_model_are_those_of_its_steps():
+def areas_of_an_additive_model(sizes: np.ndarray) -> dict[str, float]:
     effects = np.array([0.6, 0.3, 0.1, 0.0])
-    ranked = figures.ranking_samples(effects) @ effects
-    random = figures.random_samples(4, seed=1) @ effects
-    areas = figures.insertion_deletion(ranked, random, score=1.0, hidden_score=0.0)
+    ranked, random = figures.ranking_samples(effects), figures.random_samples(4, seed=1)
+    return figures.insertion_deletion(
+        figures.Steps(ranked, ranked @ effects),
+        figures.Steps(random, random @ effects),
+        areas=sizes,
+        score=1.0,
+        hidden_score=0.0,
+    )
+
+
+def test_areas_of_an_additive_model_are_those_of_its_steps():
+    areas = areas_of_an_additive_model(np.full(4, 0.25))
     assert areas["deletion_auc"] == pytest.approx((0.5 * 1.0 + 0.4 + 0.1 + 0.0) / 4)
     assert areas["insertion_auc"] == pytest.approx((0.6 + 0.9 + 1.0 + 0.5 * 1.0) / 4)
     assert areas["deletion_auc"] < areas["random_auc"] < areas["insertion_auc"]
+
+
+def test_a_large_segment_is_a_long_way_along_the_curve():
+    areas = areas_of_an_additive_model(np.array([0.7, 0.1, 0.1, 0.1]))
+    assert areas["insertion_auc"] == pytest.approx(
+        0.7 * 0.6 / 2 + 0.1 * (0.6 + 0.9) / 2 + 0.1 * (0.9 + 1.0) / 2 + 0.1 * 1.0
+    )
+    assert areas["deletion_auc"] == pytest.approx(
+        0.7 * (1.0 + 0.4) / 2 + 0.1 * (0.4 + 0.1) / 2 + 0.1 * 0.1 / 2
+    )
 
 
 def test_random_orders_hide_one_segment_more_at_each_step():
