@@ -15,6 +15,7 @@ from worker.explain.samplers import block_size
 LOW_FIDELITY = 0.3
 NEAR_ZERO = 0.01
 MOST_OF_THE_IMAGE = 0.5
+NOISY = 0.3
 
 
 def caveats(
@@ -119,6 +120,11 @@ def _of_verdict(
         yield (
             f"Class {answer.class_index}: the top segments are settled but not certified after "
             f"{len(assessment.evidence.samples)} samples. Raise samples, or ask for fewer segments."
+        )
+    elif answer.relative_error is not None and answer.relative_error > NOISY:
+        yield (
+            f"Class {answer.class_index}: of all attributions together {answer.relative_error:.0%} "
+            f"may be due to chance. Raise samples, or ask for fewer segments."
         )
 
 

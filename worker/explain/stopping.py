@@ -21,7 +21,9 @@ from worker.explain.explanation import Floats
 TOP = 5
 TOLERANCE = 0.1
 LEVEL = 0.95
-PRECISE = 0.2  # Relative error.
+# Relative error. At this the demo networks are as near the answer of endless samples as lime after
+# its 1000, from a third of the images.
+PRECISE = 0.15
 LEAST_BLOCKS = 2  # Before the second block there is nothing that a first could be held against.
 
 

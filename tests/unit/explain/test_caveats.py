@@ -76,6 +76,21 @@ def test_settled_is_not_certified():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("noise", "told"), [(0.1, False), (0.22, True)])
+def test_very_many_attributions_that_may_be_chance_are_told_even_if_the_top_is_settled(noise, told):
+    rng = np.random.default_rng(1)
+    where = np.zeros(IMAGE.shape[:2], dtype=bool)
+    where[:4, :5] = True  # One segment of 144.
+    grid = {"method": "grid", "rows": 12, "columns": 12}
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        return brightness(where)(images) + noise * rng.normal(size=(len(images), 2))
+
+    asked = {"predict": predict, "segmentation": grid, "samples": 600, "baseline": "black"}
+    assert not warned("not settled", **asked)
+    assert warned("may be due to chance", "Raise samples", **asked) is told
+
+
 def test_a_score_near_zero_is_told_unless_it_is_explained_as_log_odds():
     assert warned("Class 0", "next to nothing", "logit", predict=faint)
     assert not warned("next to nothing", predict=faint, score_scale="logit")

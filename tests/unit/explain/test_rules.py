@@ -28,7 +28,7 @@ def verdict(attributions: np.ndarray = STRENGTHS, *, error: float) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    ("error", "precise"), [(0.19 * 18.57 / np.sqrt(20), True), (0.21 * 18.57 / np.sqrt(20), False)]
+    ("error", "precise"), [(0.14 * 18.57 / np.sqrt(20), True), (0.16 * 18.57 / np.sqrt(20), False)]
 )
 def test_sampling_ends_when_the_top_is_settled_and_the_whole_is_precise(error, precise):
     one = verdict(error=error)
