@@ -19,6 +19,7 @@ near each other, as networks look at neighbourhoods.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
@@ -206,9 +207,8 @@ class ControlVariates:
             coefficients = spread.T @ targets
             residuals = targets - rows @ coefficients
             first, second = np.empty_like(targets), np.empty_like(targets)
-            for fold in range(self.folds[-1] + 1):
-                own = self.folds == fold
-                room = np.eye(int(own.sum())) - spread[own] @ rows[own].T
+            for own in self._folds():
+                room = np.eye(own.stop - own.start) - spread[own] @ rows[own].T
                 errors = np.linalg.solve(room, residuals[own])
                 effects = (coefficients - spread[own].T @ errors)[shared.shape[1] :]
                 whole, signs = values[own] @ effects, self.signs[own]
@@ -217,6 +217,11 @@ class ControlVariates:
                 second[own] = opposite - projection(products.members, effects, -signs)
             found.append(_Foreseen(first, second))
         return found
+
+    def _folds(self) -> Iterator[slice]:
+        """Which pairs are of each fold."""
+        bounds = np.flatnonzero(np.diff(self.folds, prepend=-1, append=-1))
+        return (slice(start, stop) for start, stop in pairwise(bounds.tolist()))
 
 
 def _distances(segments: Segments, count: int) -> Floats:

@@ -104,7 +104,9 @@ class Projection:
         (n,) float64
         """
         total = coefficients.sum()
-        slopes = np.full(signs.shape[1], self.outside * total)
-        for column in members.T:
-            np.add.at(slopes, column, (self.inside - self.outside) * coefficients)
+        of_members = sum(
+            np.bincount(column, weights=coefficients, minlength=signs.shape[1])
+            for column in members.T
+        )
+        slopes = self.outside * total + (self.inside - self.outside) * of_members
         return np.asarray(self.mean * total + (signs - self.sign_mean) @ slopes, dtype=np.float64)
