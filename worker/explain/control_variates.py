@@ -85,8 +85,8 @@ class ControlVariates:
         Of the first of each pair; the second has the opposite ones.
     moments : (5,) float64
         Of such samples: see ``moments``.
-    distances : (S, S) float64
-        Squares of the distances of segments, in widths of a segment.
+    centres : (S, 2) float64
+        Of the segments, in widths of a segment.
     """
 
     first: Indices
@@ -94,7 +94,7 @@ class ControlVariates:
     folds: Indices
     signs: Floats
     moments: Floats
-    distances: Floats
+    centres: Floats
 
     @classmethod
     def of(
@@ -133,7 +133,7 @@ class ControlVariates:
             folds=folds,
             signs=np.where(evidence.samples[first], 1.0, -1.0),
             moments=moments(weights),
-            distances=_distances(segments, count),
+            centres=_centres(segments, count),
         )
 
     def adjusted(self, scores: Floats, attributions: Floats) -> list[Floats]:
@@ -191,7 +191,7 @@ class ControlVariates:
         signs, or a constant. Without a fold's rows D its coefficients are ``b - A⁻¹Dᵀe``, e being
         their residuals divided by ``I - DA⁻¹Dᵀ``: leave-one-out (Allen, 1974), by the fold.
         """
-        products = _products(degree, strengths, self.distances)
+        products = _products(degree, strengths, self.centres)
         projection = Projection.of(degree, len(strengths), self.moments)
         values = np.prod([self.signs[:, column] for column in products.members.T], axis=0)
         is_odd = degree % 2 == 1
@@ -224,11 +224,11 @@ class ControlVariates:
         return (slice(start, stop) for start, stop in pairwise(bounds.tolist()))
 
 
-def _distances(segments: Segments, count: int) -> Floats:
-    """(S, S): squared distances of the segments' centres, in widths of a segment."""
+def _centres(segments: Segments, count: int) -> Floats:
+    """(S, 2): the segments' centres; the image is √S widths of a segment high and wide."""
     numbers = segments.ravel()
     areas = np.bincount(numbers, minlength=count)
-    centres = np.stack(
+    shares = np.stack(
         [
             np.bincount(numbers, weights=np.broadcast_to(where, segments.shape).ravel()) / areas
             for where in (
@@ -238,16 +238,18 @@ def _distances(segments: Segments, count: int) -> Floats:
         ],
         axis=1,
     )
-    apart = centres[:, None, :] - centres[None, :, :]
-    return np.asarray((apart**2).sum(axis=2) * count, dtype=np.float64)
+    return np.asarray(shares * np.sqrt(count), dtype=np.float64)
 
 
-def _products(degree: int, strengths: Floats, distances: Floats) -> _Products:
+def _products(degree: int, strengths: Floats, centres: Floats) -> _Products:
     """Choose the products of ``degree`` signs that are thought to matter most."""
     strongest = np.sort(np.argsort(-strengths, kind="stable")[:STRONGEST])
     members = strongest[_combinations(len(strongest), degree)]
     spread = np.sqrt(np.maximum(strengths, LEAST_STRENGTH))[members].prod(axis=1)
-    apart = sum(distances[members[:, i], members[:, j]] for i in range(degree) for j in range(i))
+    places = centres[members]
+    apart = sum(
+        ((places[:, i] - places[:, j]) ** 2).sum(axis=1) for i in range(degree) for j in range(i)
+    )
     spread *= np.exp(-apart / (degree * REACH**2))
     kept = np.argsort(-spread, kind="stable")[: MOST_PRODUCTS[degree]]
     return _Products(members[kept], spread[kept] / np.linalg.norm(spread[kept]))
