@@ -19,10 +19,11 @@ near each other, as networks look at neighbourhoods.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ Indices = NDArray[np.intp]
 # Of the strongest segments only: products of all 2000 could not be listed.
 STRONGEST = 40
 # By degree. Twice as many lower the variance by one in a hundred more.
-MOST_PRODUCTS = {2: 100, 3: 300}
+MOST_PRODUCTS: Mapping[int, int] = MappingProxyType({2: 100, 3: 300})
 # The penalties are the variance that is left over the variance that is foreseen. Of these values
 # the one is taken that leaves the smallest standard errors: measured, one for all pictures loses.
 TRIPLE_PENALTIES = (0.3, 3.0)

@@ -253,8 +253,9 @@ class ExplanationOptions(Options):
     stopping: Stopping = Field(
         "settled",
         description="When sampling ends before its limit: settled, once each of the top five "
-        "segments is rightly there at 95%, of every class; certified, once all five are at 95% "
-        "together, however often one looked; fixed, never.",
+        "segments is rightly there at 95% and all attributions are known within 15% together, of "
+        "every class; certified, once all five are at 95% together, however often one looked; "
+        "fixed, never.",
     )
     baseline: Baseline = Field(
         default_factory=lambda: SegmentMean(method="segment-mean"),
