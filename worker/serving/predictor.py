@@ -32,6 +32,15 @@ class BatchLimit:
         self.rows = rows if self.rows is None else min(self.rows, rows)
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A request that only has to be sent, the images in it, and whether it ends a batch."""
+
+    request: bytes
+    rows: int
+    is_last: bool
+
+
 @dataclass
 class _Part:
     """A call under way, and whether it carries the last images of a batch of the caller's."""
@@ -103,13 +112,14 @@ class Predictor:
         pending: deque[_Part] = deque()
         gathered: list[NDArray[np.float64]] = []
         try:
-            for tensor, is_last in self._tensors(batches):
+            for ready in self._ready(batches):
                 done = []
                 while len(pending) >= self._pace.at_once(self._seats()):
                     done.append(self._finish(pending, gathered))
                 self._caller.pause(self._pace.pause_s)
                 # Sent before the scores are given away: the server works while they are used.
-                pending.append(_Part(self._send(tensor), is_last))
+                call = self._caller.start("Predict", ready.request, rows=ready.rows)
+                pending.append(_Part(call, ready.is_last))
                 yield from (scores for scores in done if scores is not None)
             while pending:
                 scores = self._finish(pending, gathered)
@@ -119,18 +129,20 @@ class Predictor:
             for part in pending:
                 part.call.future.cancel()
 
-    def _tensors(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[TensorProto, bool]]:
+    def _ready(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[_Ready]:
         """Serialise of each batch what goes into the next call, as large as the pace then allows.
 
-        Tells with each call whether it ends a batch. The next batch is taken only after that, so
-        the array of this one is still as it was. Cutting the calls off one tensor instead would
-        copy all of it for each: protobuf gives its bytes away as a copy.
+        That is done while the call before is answered, so that the server gets the next at once.
+        The next batch is taken only after that, so the array of this one is still as it was.
+        Cutting the calls off one tensor instead would copy all of it for each: protobuf gives its
+        bytes away as a copy.
         """
         for batch in batches:
             total, start = len(batch), 0
             while start < total:
                 end = start + self._next_rows(total - start)
-                yield self._encode(batch[start:end]), end == total
+                request = self._request(self._encode(batch[start:end]))
+                yield _Ready(request, rows=end - start, is_last=end == total)
                 start = end
 
     def _next_rows(self, left: int) -> int:
@@ -141,14 +153,15 @@ class Predictor:
         calls = -(-left // min(self.batch_size, self._pace.images))
         return -(-left // calls)
 
-    def _send(self, tensor: TensorProto) -> Call:
+    def _request(self, tensor: TensorProto) -> bytes:
         request = PredictRequest(
             inputs={self._resolved.input: tensor}, output_filter=[self._resolved.output]
         )
         request.model_spec.name = self._resolved.servable
         request.model_spec.version.value = self._resolved.version
         request.model_spec.signature_name = self._resolved.signature
-        return self._caller.start("Predict", request, rows=tensors.rows_of(tensor))
+        serialised: bytes = request.SerializeToString()
+        return serialised
 
     def _finish(
         self, pending: deque[_Part], gathered: list[NDArray[np.float64]]
@@ -175,14 +188,15 @@ class Predictor:
         else:
             return self._reader.read(response, rows=call.rows)
         self._limit.lower(call.rows // 2)
-        tensor = call.request.inputs[self._resolved.input]
+        tensor = PredictRequest.FromString(call.request).inputs[self._resolved.input]
         starts = range(0, call.rows, self.batch_size)
         ends = [min(start + self.batch_size, call.rows) for start in starts]
         parts = [tensors.part(tensor, *bounds) for bounds in zip(starts, ends, strict=True)]
         return np.concatenate([self._resend(part) for part in parts])
 
     def _resend(self, tensor: TensorProto) -> NDArray[np.float64]:
-        call = self._send(tensor)
+        rows = tensors.rows_of(tensor)
+        call = self._caller.start("Predict", self._request(tensor), rows=rows)
         try:
             return self._scores(call)
         finally:

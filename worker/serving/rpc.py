@@ -7,7 +7,6 @@ paths stand here, and why protoc does not generate the service stubs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -34,7 +33,7 @@ class ServingStub:
     Attributes
     ----------
     predict, get_model_metadata, get_model_status : grpc.UnaryUnaryMultiCallable
-        Each takes the request, ``timeout`` in seconds and ``metadata``.
+        Each takes the request, serialised or not, ``timeout`` in seconds and ``metadata``.
     """
 
     def __init__(self, channel: grpc.Channel) -> None:
@@ -48,7 +47,10 @@ class ServingStub:
 
 
 def _method(channel: grpc.Channel, path: str, request: Any, response: Any) -> Method:
-    serialise: Callable[[Any], bytes] = request.SerializeToString
+    def serialise(message: Any) -> bytes:
+        # Large requests are serialised ahead, while the call before them is being answered.
+        return message if isinstance(message, bytes) else request.SerializeToString(message)
+
     return channel.unary_unary(
         path, request_serializer=serialise, response_deserializer=response.FromString
     )
