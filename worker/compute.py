@@ -30,6 +30,7 @@ from worker.reuse import share_work, work_alone
 from worker.serving.errors import ModelVersionGone
 from worker.serving.resolved import ResolvedModel
 from worker.watched import Watched
+from worker.writer import Writer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -106,15 +107,15 @@ def compute(
 
     report("drawing", explanation.samples_used, explanation.samples_limit)
     started = time.monotonic()
-    on_upload = UploadSegments.measure(
-        explained.geometry.labels_to_upload(explanation.segments),
-        count=int(explanation.segments.max()) + 1,
-    )
-    overlays = _draw(claim, upload, explained, on_upload, ports=ports, heartbeat=heartbeat)
-    draw_s = time.monotonic() - started
-
-    report.enter("storing")
-    _store_arrays(claim, explained, on_upload, ports=ports)
+    with Writer(ports.blobs) as writer:
+        on_upload = UploadSegments.measure(
+            explained.geometry.labels_to_upload(explanation.segments),
+            count=int(explanation.segments.max()) + 1,
+        )
+        overlays = _draw(claim, upload, explained, on_upload, writer, heartbeat=heartbeat)
+        _write_arrays(claim, explained, on_upload, writer)
+        draw_s = time.monotonic() - started
+        report.enter("storing")
     heartbeat.checkpoint()
     return result_json(
         explanation,
@@ -251,8 +252,8 @@ def _draw(
     upload: Upload,
     explained: Explained,
     on_upload: UploadSegments,
+    writer: Writer,
     *,
-    ports: Ports,
     heartbeat: Heartbeat,
 ) -> dict[int, dict[str, str]]:
     """Draw and store each picture for each class; return style to format, per class index."""
@@ -274,13 +275,13 @@ def _draw(
         for picture in pictures:
             heartbeat.checkpoint()
             path = f"overlays/{one.class_index}/{picture.style}.{picture.format}"
-            ports.blobs.put(artifact_key(claim.job.ref, claim.fence, path), draw(picture, scene))
+            writer.put(artifact_key(claim.job.ref, claim.fence, path), draw(picture, scene))
             made.setdefault(one.class_index, {})[picture.style] = picture.format
     return made
 
 
-def _store_arrays(
-    claim: Claim, explained: Explained, on_upload: UploadSegments, *, ports: Ports
+def _write_arrays(
+    claim: Claim, explained: Explained, on_upload: UploadSegments, writer: Writer
 ) -> None:
     attributions = attributions_json(
         explained.explanation,
@@ -289,7 +290,7 @@ def _store_arrays(
         score_scale=claim.job.request.options["score_scale"],
     )
     for name, data in (("attributions.json", attributions), ("segments.png", on_upload.png())):
-        ports.blobs.put(artifact_key(claim.job.ref, claim.fence, name), data)
+        writer.put(artifact_key(claim.job.ref, claim.fence, name), data)
 
 
 def _queued_s(job: Job) -> float:
