@@ -107,7 +107,7 @@ def compute(
 
     report("drawing", explanation.samples_used, explanation.samples_limit)
     started = time.monotonic()
-    with Writer(ports.blobs) as writer:
+    with Writer(ports.blobs, checkpoint=heartbeat.checkpoint) as writer:
         on_upload = UploadSegments.measure(
             explained.geometry.labels_to_upload(explanation.segments),
             count=int(explanation.segments.max()) + 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -20,10 +21,13 @@ class Writer:
     Parameters
     ----------
     blobs : BlobStore
+    checkpoint : callable
+        Called before each wait at the end. What it raises ends the waiting as an error does.
     """
 
-    def __init__(self, blobs: BlobStore) -> None:
+    def __init__(self, blobs: BlobStore, *, checkpoint: Callable[[], None]) -> None:
         self._blobs = blobs
+        self._checkpoint = checkpoint
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._writes: deque[Future[None]] = deque()
 
@@ -51,6 +55,7 @@ class Writer:
         try:
             if error is None:
                 for write in self._writes:
+                    self._checkpoint()
                     write.result()
         finally:
             self._thread.shutdown(wait=True, cancel_futures=True)

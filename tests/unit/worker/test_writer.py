@@ -27,9 +27,13 @@ class GatedBlobs(FakeBlobs):
         super().put(key, data)
 
 
+def go_on() -> None:
+    """Have no reason to stop."""
+
+
 def test_who_puts_goes_on_before_it_is_stored_and_leaves_after() -> None:
     blobs = GatedBlobs()
-    with Writer(blobs) as writer:
+    with Writer(blobs, checkpoint=go_on) as writer:
         writer.put("one", b"1")
         writer.put("two", b"2")
         assert blobs.begun.wait(10)
@@ -43,7 +47,7 @@ def test_an_error_is_raised_by_the_next_put() -> None:
     blobs.gate.set()
 
     def put_until_told() -> None:
-        with Writer(blobs) as writer:
+        with Writer(blobs, checkpoint=go_on) as writer:
             writer.put("one", b"1")
             for number in range(1000):
                 writer.put(f"other {number}", b"2")
@@ -59,7 +63,7 @@ def test_an_error_of_the_last_is_raised_at_the_end() -> None:
     blobs.gate.set()
 
     def put_two() -> None:
-        with Writer(blobs) as writer:
+        with Writer(blobs, checkpoint=go_on) as writer:
             writer.put("first", b"1")
             writer.put("last", b"2")
 
@@ -72,7 +76,7 @@ def test_an_interruption_drops_what_has_not_begun_and_waits_for_the_rest() -> No
     blobs = GatedBlobs()
 
     def be_interrupted() -> None:
-        with Writer(blobs) as writer:
+        with Writer(blobs, checkpoint=go_on) as writer:
             writer.put("begun", b"1")
             assert blobs.begun.wait(10)
             writer.put("waiting", b"2")
@@ -81,4 +85,22 @@ def test_an_interruption_drops_what_has_not_begun_and_waits_for_the_rest() -> No
 
     with pytest.raises(KeyboardInterrupt):
         be_interrupted()
+    assert blobs.data == {"begun": b"1"}
+
+
+def test_a_reason_to_stop_ends_the_waiting_at_the_end() -> None:
+    blobs = GatedBlobs()
+
+    def stop() -> None:
+        threading.Timer(0.05, blobs.gate.set).start()
+        raise KeyboardInterrupt
+
+    def put_two() -> None:
+        with Writer(blobs, checkpoint=stop) as writer:
+            writer.put("begun", b"1")
+            assert blobs.begun.wait(10)
+            writer.put("waiting", b"2")
+
+    with pytest.raises(KeyboardInterrupt):
+        put_two()
     assert blobs.data == {"begun": b"1"}
