@@ -15,6 +15,8 @@ from web.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
 from web.shares import PARAMETER, Shares
 from worker.jobs.errors import UnknownJob
 
+# Of our own, so that it never means a gateway's key, as X-API-Key may.
+KEY_HEADER = "Limelight-Api-Key"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -66,8 +68,12 @@ class Doorkeeper:
         return ANONYMOUS
 
     def _by_header(self) -> Principal | None:
-        """Return the holder of the key in the header; None if there is no header."""
-        text = request.headers.get("Authorization")
+        """Return the holder of the key in a header; None if there is none.
+
+        ``Authorization`` may be another's where the key has a header of its own: a proxy's Basic.
+        """
+        own = request.headers.get(KEY_HEADER)
+        text = request.headers.get("Authorization") if own is None else f"Bearer {own}"
         if text is None:
             return None
         scheme, _, key = text.partition(" ")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from web.documents import Problem
+from web.doorkeeper import KEY_HEADER
 from web.openapi.operations import OPERATIONS
 from web.openapi.paths import show
 from web.openapi.routes import routes_of
@@ -75,6 +76,13 @@ def _security_schemes() -> Mapping[str, Any]:
             "scheme": "bearer",
             "description": "An API key (`ll_...`); the operator makes it with "
             "`limelight keys create`. While there are none at all, none is needed.",
+        },
+        "own_header": {
+            "type": "apiKey",
+            "in": "header",
+            "name": KEY_HEADER,
+            "description": "The same key, where Authorization belongs to a proxy before the "
+            "service. If both are sent, this one counts.",
         },
         "session": {
             "type": "apiKey",

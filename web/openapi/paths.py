@@ -59,7 +59,7 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     if route.view.is_open:
         return []
     scopes: list[str] = [] if route.view.scope is None else [route.view.scope]
-    ways = ["key", "session", *(["share"] if route.view.shared else [])]
+    ways = ["key", "own_header", "session", *(["share"] if route.view.shared else [])]
     return [{way: scopes if way == "key" else []} for way in ways]
 
 

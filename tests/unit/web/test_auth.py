@@ -42,6 +42,20 @@ def test_with_a_key_nobody_gets_in_without(service):
     assert service.is_untouched()
 
 
+@pytest.mark.parametrize("foreign", ["Basic dXNlcjpwYXNz", "Bearer eyJhbGciOi.J9.x", ""])
+def test_a_key_has_a_header_of_its_own_where_a_proxy_uses_authorization(service, foreign):
+    service.keys.add("ll_good")
+    headers = {"Limelight-Api-Key": "ll_good", "Authorization": foreign}
+    assert service.client.get("/v1/models", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["ll_wrong", "", "Bearer ll_good"])
+def test_a_wrong_key_in_that_header_is_refused_whatever_authorization_says(service, wrong):
+    service.keys.add("ll_good")
+    headers = {"Limelight-Api-Key": wrong, **bearer("ll_good")}
+    assert service.client.get("/v1/models", headers=headers).status_code == 401
+
+
 def test_beyond_this_machine_nobody_gets_in_without_a_key_even_if_there_is_none(make_service):
     # As after Redis was emptied: the service must not stand open.
     service = make_service(bind="0.0.0.0:8000")

@@ -151,6 +151,7 @@ def test_it_says_who_may_call_what(contract):
     operations = {name: found for name, (_, _, found) in contract.operations().items()}
     assert operations["isLive"]["security"] == []
     assert {"key": ["submit"]} in operations[SUBMIT]["security"]
+    assert {"own_header": []} in operations[SUBMIT]["security"]
     assert {"share": []} in operations["getOverlay"]["security"]
     assert {"share": []} not in operations["deleteExplanation"]["security"]
     assert "429" in operations[SUBMIT]["responses"]
