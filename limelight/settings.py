@@ -44,14 +44,16 @@ def settings(
 ) -> Settings:
     """Find settings in the arguments, else the environment, else the service on this machine.
 
+    What is empty or blank is not set.
+
     Raises
     ------
     BadSettings
         If the address or the key cannot be one.
     """
     variables = os.environ if environment is None else environment
-    address = url or variables.get(URL_VARIABLE) or DEFAULT_URL
-    key = api_key or variables.get(KEY_VARIABLE) or None
+    address = _filled(url) or _filled(variables.get(URL_VARIABLE)) or DEFAULT_URL
+    key = _filled(api_key) or _filled(variables.get(KEY_VARIABLE))
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
         raise BadSettings(f"The API key ({KEY_VARIABLE}) holds characters that no key has.")
     try:
@@ -63,3 +65,7 @@ def settings(
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise BadSettings(f"The address of the service ({URL_VARIABLE}) is scheme, host and path.")
     return Settings(url=str(parsed), api_key=key)
+
+
+def _filled(text: str | None) -> str | None:
+    return text if text and text.strip() else None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import DirectoryPath, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
@@ -17,12 +20,27 @@ PREFIX = "LIMELIGHT_"
 _VALUE_ERROR = "Value error, "
 
 
+class _Variables(EnvSettingsSource):
+    """The environment. A variable that is empty or blank is not set."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return _unless_blank(super().get_field_value(field, field_name))
+
+
+class _Files(SecretsSettingsSource):
+    """The directory of secrets. A file that is empty or blank sets nothing."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return _unless_blank(super().get_field_value(field, field_name))
+
+
 class EnvironmentSettings(BaseSettings):
     """Settings read from ``LIMELIGHT_*``, or from files of these names in one directory.
 
     A variable stands in the process list of whoever may inspect a container; a mounted file does
     not. So any setting may be a file, named like its variable in capitals or small letters, in
-    the directory ``LIMELIGHT_SECRETS_DIR``. A variable goes before a file.
+    the directory ``LIMELIGHT_SECRETS_DIR``. A variable goes before a file. What is empty or blank
+    is not set: Compose makes an empty variable of one that it was not given (``${NAME:-}``).
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -49,11 +67,11 @@ class EnvironmentSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then files."""
-        sources = (init_settings, env_settings)
-        directory = os.environ.get(f"{PREFIX}SECRETS_DIR")
+        sources = (init_settings, _Variables(settings_cls))
+        directory = os.environ.get(f"{PREFIX}SECRETS_DIR", "").strip()
         # One that cannot be read is reported where all settings are checked, not from here.
         if directory and Path(directory).is_dir() and _is_readable(Path(directory)):
-            return (*sources, SecretsSettingsSource(settings_cls, secrets_dir=directory))
+            return (*sources, _Files(settings_cls, secrets_dir=directory))
         return sources
 
 
@@ -68,6 +86,12 @@ def problems_of(error: ValidationError) -> list[str]:
         name = "_".join(str(part) for part in one["loc"][:1]).upper()
         found.append(f"{PREFIX}{name}: {text}." if name else f"{text}.")
     return found
+
+
+def _unless_blank(found: tuple[Any, str, bool]) -> tuple[Any, str, bool]:
+    value, key, is_complex = found
+    is_blank = isinstance(value, str) and not value.strip()
+    return None if is_blank else value, key, is_complex
 
 
 def _is_readable(directory: Path) -> bool:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from web.settings import WebSettings
+from worker.jobs.environment import EnvironmentSettings
 from worker.jobs.settings import StoreSettings
+from worker.settings import WorkerSettings
+from worker.webhooks.settings import DispatcherSettings
+
+KINDS = (WebSettings, StoreSettings, WorkerSettings, DispatcherSettings)
+BLANK = ("", " ", "\t\n")
 
 
 @pytest.fixture
@@ -55,3 +62,33 @@ def test_a_file_that_cannot_be_read_is_told_by_its_name(secrets: Path) -> None:
     (secrets / "limelight_redis_url").symlink_to("gone")
     with pytest.raises(ValidationError, match="cannot read limelight_redis_url"):
         StoreSettings()
+
+
+@pytest.mark.parametrize("text", BLANK)
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in KINDS for name in kind.model_fields]
+)
+def test_a_blank_variable_is_not_set(
+    kind: type[EnvironmentSettings], name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = kind()
+    monkeypatch.setenv(f"LIMELIGHT_{name.upper()}", text)
+    assert kind() == without
+
+
+@pytest.mark.parametrize("text", BLANK)
+def test_a_blank_file_sets_nothing(secrets: Path, text: str) -> None:
+    for name in StoreSettings.model_fields:
+        (secrets / f"limelight_{name}").write_text(text)
+    assert StoreSettings() == StoreSettings(
+        secrets_dir=secrets, redis_url="redis://127.0.0.1:6379/0"
+    )
+
+
+@pytest.mark.parametrize("text", BLANK)
+def test_a_file_counts_where_its_variable_is_blank(
+    secrets: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secrets / "limelight_redis_url").write_text("redis://from-file:6379/0")
+    monkeypatch.setenv("LIMELIGHT_REDIS_URL", text)
+    assert StoreSettings().redis_url == "redis://from-file:6379/0"

@@ -34,6 +34,16 @@ def test_without_either_it_asks_the_service_on_this_machine(make):
     assert "Authorization" not in bench.service.asked[0].headers
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_blank_variables_and_arguments_are_not_set(make, monkeypatch, blank):
+    monkeypatch.setenv("LIMELIGHT_URL", blank)
+    monkeypatch.setenv("LIMELIGHT_API_KEY", blank)
+    bench = make(told({"models": []}), url=blank, api_key=blank)
+    bench.client.models()
+    assert str(bench.service.asked[0].url) == "http://127.0.0.1:8000/v1/models"
+    assert "Authorization" not in bench.service.asked[0].headers
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -55,8 +55,9 @@ def test_metrics_do_not_share_the_port_of_everything_else(monkeypatch, capsys):
     assert "must have another port than LIMELIGHT_BIND" in capsys.readouterr().err
 
 
-def test_an_empty_list_of_trusted_hosts_does_not_mean_all(monkeypatch):
-    monkeypatch.setenv("LIMELIGHT_TRUSTED_HOSTS", "")
+@pytest.mark.parametrize("text", [",", " , ", "[]"])
+def test_a_list_of_no_trusted_hosts_does_not_mean_all(monkeypatch, text):
+    monkeypatch.setenv("LIMELIGHT_TRUSTED_HOSTS", text)
     with pytest.raises(CannotStart, match="LIMELIGHT_TRUSTED_HOSTS"):
         read_settings()
 
