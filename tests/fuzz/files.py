@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from tests.support import pictures
+from tests.support.chunks import chunk, with_chunk
 
 _SIGNATURE = 8
 _RIFF_HEADER = 12
@@ -34,11 +35,13 @@ def originals() -> tuple[bytes, ...]:
         pictures.sixteen_bit(),
         pictures.label_map(),
         pictures.animated("PNG"),
+        with_chunk(pictures.png(), chunk(b"acTL", b"\0\0\0\1" + bytes(4)), before=b"IDAT"),
         pictures.jpeg(),
         pictures.jpeg(progressive=True, exif=exif, quality=30),
         pictures.encoded(image.convert("CMYK"), "JPEG"),
         pictures.encoded(image.convert("L"), "JPEG", restart_marker_blocks=1),
         pictures.encoded(image, "MPO", save_all=True, append_images=[image]),
+        pictures.jpeg(progressive=True) + pictures.jpeg() + b"\xff\xda" * 50,
         pictures.encoded(image, "WEBP", exif=exif),
         pictures.encoded(alpha, "WEBP", lossless=True),
         pictures.animated("WEBP"),

@@ -8,7 +8,7 @@ import zlib
 
 from PIL import Image, PngImagePlugin
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from tests.support.chunks import PNG_SIGNATURE, chunk
 
 
 def photograph(width: int = 48, height: int = 32) -> Image.Image:
@@ -36,9 +36,9 @@ def announcing(width: int, height: int) -> bytes:
     """A PNG whose header names a size and whose data is far too short for it."""
     return PNG_SIGNATURE + b"".join(
         [
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-            _chunk(b"IDAT", zlib.compress(b"\0" * 64)),
-            _chunk(b"IEND", b""),
+            chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+            chunk(b"IDAT", zlib.compress(b"\0" * 64)),
+            chunk(b"IEND", b""),
         ]
     )
 
@@ -70,7 +70,3 @@ def turned(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return jpeg(exif=exif)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

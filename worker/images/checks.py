@@ -9,13 +9,9 @@ from typing import Final
 
 from PIL import Image, ImageFile
 
-from worker.images.errors import (
-    EmptyImage,
-    ImageError,
-    InvalidImage,
-    TooManyPixels,
-    UnsupportedImage,
-)
+from worker.images.errors import ImageError, InvalidImage, TooManyPixels
+from worker.images.formats import JPEG, PNG
+from worker.images.jpeg import count_scans
 
 MAX_PIXELS: Final = 40_000_000
 MIN_SIDE: Final = 8
@@ -24,50 +20,7 @@ MAX_ASPECT: Final = 50
 # costs the decoder a walk over all pixels. The product of both is what decoding costs.
 MAX_SCANNED_PIXELS: Final = 2_500_000_000
 
-PNG: Final = "PNG"
-JPEG: Final = "JPEG"
-WEBP: Final = "WEBP"
-
-_SCAN_MARKER: Final = b"\xff\xda"
 _PNG_BIT_DEPTH: Final = 24  # Offset of the bit depth in the header that every PNG begins with.
-
-# What people upload by mistake: offset and bytes that tell it, and its name for the message.
-_OTHER_FORMATS: Final[tuple[tuple[int, bytes, str], ...]] = (
-    (0, b"GIF8", "a GIF"),
-    (0, b"II*\0", "a TIFF"),
-    (0, b"MM\0*", "a TIFF"),
-    (0, b"%PDF", "a PDF"),
-    (0, b"8BPS", "a Photoshop file"),
-    (0, b"BM", "a BMP"),
-    (0, b"<svg", "an SVG"),
-    (0, b"<?xml", "an XML or SVG file"),
-    (4, b"ftyphei", "a HEIC"),
-    (4, b"ftypmif1", "a HEIC"),
-    (4, b"ftypavi", "an AVIF"),
-)
-
-
-def format_of(data: bytes) -> str | None:
-    """Tell the format by the first bytes; None if it is not one of ours."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PNG
-    if data.startswith(b"\xff\xd8\xff"):
-        return JPEG
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return WEBP
-    return None
-
-
-def sniff(data: bytes) -> str:
-    """Tell the format, or refuse the bytes, naming what they are where we know."""
-    if not data:
-        raise EmptyImage("The image is empty: no bytes were received.")
-    file_format = format_of(data)
-    if file_format is None:
-        known = (name for at, magic, name in _OTHER_FORMATS if data.startswith(magic, at))
-        what = next(known, "no image that we know")
-        raise UnsupportedImage(f"This is {what}. Send a PNG, JPEG or WebP file.")
-    return file_format
 
 
 @contextmanager
@@ -123,8 +76,7 @@ def check_shape(size: tuple[int, int]) -> None:
 def check_still(image: ImageFile.ImageFile, file_format: str) -> None:
     """Refuse animations: which frame to explain is not ours to guess."""
     # A JPEG with further pictures behind the first (a preview, a gain map) is a still photograph.
-    animated = file_format != JPEG and getattr(image, "is_animated", False)
-    if animated or image.get_format_mimetype() == "image/apng":
+    if file_format != JPEG and getattr(image, "is_animated", False):
         raise InvalidImage("The image is animated. Send one frame of it as a still image.")
 
 
@@ -132,18 +84,12 @@ def check_cost(data: bytes, size: tuple[int, int], file_format: str) -> None:
     """Refuse a progressive JPEG whose scans would keep the decoder busy for long."""
     if file_format != JPEG:
         return
-    scans = data.count(_SCAN_MARKER)
+    scans = count_scans(data)
     if scans * size[0] * size[1] > MAX_SCANNED_PIXELS:
         raise InvalidImage(
             f"The JPEG has {scans} scans over {size[0]}×{size[1]} pixels, which takes too long to "
             "decode. Save it again with an ordinary program."
         )
-
-
-def check_png_chunks(data: bytes) -> None:
-    """Compare all checksums, which decoding skips for pixel data, and see that the end is there."""
-    with Image.open(io.BytesIO(data), formats=[PNG]) as image:
-        image.verify()
 
 
 def has_sixteen_bits(data: bytes, file_format: str) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final, cast
+
 from PIL import Image, ImageChops
 
 from worker.images.errors import BadLabelMap
+
+_BYTE: Final = 8
 
 
 def to_rgb(image: Image.Image, *, sixteen_bit: bool) -> Image.Image:
@@ -23,6 +27,19 @@ def to_rgb(image: Image.Image, *, sixteen_bit: bool) -> Image.Image:
     canvas = Image.new("RGB", rgb.size, "white")
     canvas.paste(rgb, mask=rgb.getchannel("A"))
     return canvas
+
+
+def bits_used(image: Image.Image) -> int:
+    """Tell how many bits the highest value of a 16-bit image has, its alpha apart."""
+    bands = zip(image.getbands(), image.split(), strict=True)
+    highest = max(_highest(band) for name, band in bands if name != "A")
+    # Of several channels Pillow has kept the high bytes.
+    return highest.bit_length() + (0 if image.mode.startswith("I") else _BYTE)
+
+
+def _highest(band: Image.Image) -> int:
+    _, highest = cast("tuple[int, int]", band.getextrema())
+    return highest
 
 
 def _scale_to_8_bits(image: Image.Image, transparent: object) -> Image.Image:

@@ -11,19 +11,18 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from worker.images.checks import (
-    PNG,
     check_cost,
-    check_png_chunks,
     check_shape,
     check_still,
     decoder_errors,
-    format_of,
     has_sixteen_bits,
     open_header,
-    sniff,
 )
 from worker.images.errors import BadLabelMap, InvalidImage, TooManyPixels
-from worker.images.modes import to_labels, to_rgb
+from worker.images.formats import JPEG, PNG, format_of, sniff
+from worker.images.jpeg import check_coding
+from worker.images.modes import bits_used, to_labels, to_rgb
+from worker.images.png import pixels_alone
 
 _EXIF_ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
@@ -53,12 +52,16 @@ class Decoded:
         Pixels, after EXIF orientation.
     sha256 : str
         Hexadecimal digest of the uploaded bytes.
+    bits_used : int or None
+        Of a 16-bit PNG: how many bits its highest value has. Cameras and scanners that write 12
+        bits into 16 without scaling them give a picture that is nearly black.
     """
 
     image: Image.Image
     width: int
     height: int
     sha256: str
+    bits_used: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,13 +109,17 @@ def decode(data: bytes) -> Decoded:
     """
     file_format = sniff(data)
     with decoder_errors():
-        with open_header(data, file_format) as image:
+        sixteen_bit = has_sixteen_bits(data, file_format)
+        with open_header(_picture(data, file_format), file_format) as image:
             orientation = _load(image, data, file_format)
-            rgb = to_rgb(image, sixteen_bit=has_sixteen_bits(data, file_format))
+            used = bits_used(image) if sixteen_bit else None
+            rgb = to_rgb(image, sixteen_bit=sixteen_bit)
         rgb.info.clear()
         if orientation in _TRANSPOSE:
             rgb = rgb.transpose(_TRANSPOSE[orientation])
-    return Decoded(image=rgb, width=rgb.width, height=rgb.height, sha256=_digest(data))
+    return Decoded(
+        image=rgb, width=rgb.width, height=rgb.height, sha256=_digest(data), bits_used=used
+    )
 
 
 def inspect(data: bytes) -> Inspected:
@@ -127,7 +134,7 @@ def inspect(data: bytes) -> Inspected:
         As ``decode`` does.
     """
     file_format = sniff(data)
-    with decoder_errors(), open_header(data, file_format) as image:
+    with decoder_errors(), open_header(_picture(data, file_format), file_format) as image:
         orientation = _load(image, data, file_format)
         if image.mode != "RGB" or "transparency" in image.info:
             to_rgb(image, sixteen_bit=has_sixteen_bits(data, file_format))
@@ -137,13 +144,18 @@ def inspect(data: bytes) -> Inspected:
     return Inspected(width=width, height=height, sha256=_digest(data))
 
 
+def _picture(data: bytes, file_format: str) -> bytes:
+    """Return what a decoder is to see of the file."""
+    if file_format == JPEG:
+        check_coding(data)
+    return pixels_alone(data) if file_format == PNG else data
+
+
 def _load(image: ImageFile.ImageFile, data: bytes, file_format: str) -> int:
     """Check what the header says, decode all pixels, and return the EXIF orientation."""
     check_shape(image.size)
     check_still(image, file_format)
     check_cost(data, image.size, file_format)
-    if file_format == PNG:
-        check_png_chunks(data)
     image.load()
     return _orientation(image)
 
@@ -192,14 +204,12 @@ def decode_label_map(data: bytes, *, width: int, height: int) -> Image.Image:
     if format_of(data) != PNG:
         raise BadLabelMap("The label map must be a PNG: other formats do not keep labels exactly.")
     try:
-        with decoder_errors(), open_header(data, PNG) as image:
+        with decoder_errors(), open_header(pixels_alone(data), PNG) as image:
             if image.size != (width, height):
                 raise BadLabelMap(
                     f"The label map is {image.width}×{image.height} pixels, the image "
                     f"{width}×{height} (after EXIF orientation). They must be the same."
                 )
-            check_still(image, PNG)
-            check_png_chunks(data)
             image.load()
             labels = to_labels(image)
     except (InvalidImage, TooManyPixels) as error:
