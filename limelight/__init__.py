@@ -52,6 +52,7 @@ from limelight.models import (
     Model,
     Prediction,
     Progress,
+    ResultWarning,
     Segment,
 )
 from limelight.problems import FieldError, Problem
@@ -97,6 +98,7 @@ __all__ = [
     "QueueFull",
     "RateLimited",
     "Refused",
+    "ResultWarning",
     "RetryPolicy",
     "Segment",
     "ServerError",

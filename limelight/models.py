@@ -109,6 +109,29 @@ class Explanation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ResultWarning:
+    """One thing that speaks against an answer, or that is worth knowing before it is read.
+
+    Attributes
+    ----------
+    code : str
+        What programs go by. The service may have codes that this version does not know.
+    severity : str
+        ``"info"``, ``"warning"``, or ``"critical"``: do not read this answer.
+    text, cure : str
+        What is the matter, with the figures; and what to change, empty where nothing can be.
+    class_index : int or None
+        The class that it is about; None for all.
+    """
+
+    code: str
+    severity: str
+    text: str
+    cure: str = ""
+    class_index: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """A job as the service last told it.
 
@@ -131,7 +154,7 @@ class Job:
     computed_by: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ResultWarning, ...] = ()
     hidden_score: Mapping[str, float] | None = None
     predictions: tuple[Prediction, ...] = ()
     explanations: tuple[Explanation, ...] = ()
@@ -212,7 +235,7 @@ def _job(document: Mapping[str, Any]) -> Job:
         known["progress"] = plain(Progress, known["progress"])
     if "error" in known:
         known["error"] = Problem.from_json(known["error"])
-    known["warnings"] = tuple(document.get("warnings") or ())
+    known["warnings"] = each(ResultWarning, document.get("warnings"))
     known["predictions"] = each(Prediction, document.get("predictions"))
     known["explanations"] = tuple(map(_explanation, document.get("explanations") or ()))
     return Job(**known, raw=document)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from worker.explain.options import ControlVariates, ExplanationOptions, Sampler, ScoreScale
+from worker.explain.result_warning import Severity, WarningCode
 from worker.jobs.job import Status
 
 
@@ -213,6 +214,21 @@ class JobLinks(TypedDict):
     webhook: NotRequired[Path]
 
 
+class ResultWarning(TypedDict):
+    """One thing that speaks against an answer, or that is worth knowing before it is read."""
+
+    code: Annotated[
+        WarningCode,
+        Field(description="What programs go by. `other`: of a result that is older than codes."),
+    ]
+    severity: Annotated[Severity, Field(description="`critical`: do not read this answer.")]
+    class_index: Annotated[
+        ClassIndex | None, Field(description="The class that it is about; null for all.")
+    ]
+    text: Annotated[str, Field(description="What is the matter, with the figures.")]
+    cure: Annotated[str, Field(description="What to change; empty where nothing can be.")]
+
+
 class JobSummary(TypedDict):
     """A job in a list."""
 
@@ -254,7 +270,10 @@ class Job(TypedDict):
     computed_by: Annotated[JobId | None, Field(description="The job whose result this one shares.")]
     metadata: dict[str, str]
     image: Image
-    warnings: list[str]
+    warnings: Annotated[
+        list[ResultWarning],
+        Field(description="What speaks against the answer, or is worth knowing before it is read."),
+    ]
     hidden_score: Annotated[
         dict[str, float] | None,
         Field(description="By class index, the score with every segment hidden."),

@@ -19,6 +19,7 @@ from worker.explain.explanation import Explanation
 from worker.explain.geometry import Geometry
 from worker.explain.options import ExplanationOptions, Picture, TopClasses
 from worker.explain.overlays import Scene, draw
+from worker.explain.result_warning import ResultWarning
 from worker.heartbeat import Heartbeat
 from worker.images import decode, decode_label_map
 from worker.jobs.job import Job, artifact_key, upload_key, upload_segments_key
@@ -51,7 +52,7 @@ class Explained:
     model: ResolvedModel
     geometry: Geometry
     model_calls: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ResultWarning, ...] = ()
 
 
 def compute(
@@ -192,9 +193,12 @@ def _explain(
         log.info("model version gone", version=pinned.version, instead=current.version)
         work_alone(claim, ports=ports)
     again = explain_on(current)
-    warning = (
-        f"Version {pinned.version} of the model was unloaded while this job ran; "
-        f"it was started again on version {current.version}."
+    warning = ResultWarning(
+        code="model-version-changed",
+        severity="info",
+        text=f"Version {pinned.version} of the model was unloaded while this job ran; it was "
+        f"started again on version {current.version}.",
+        cure="To explain one version only, name it in the request.",
     )
     return Explained(again.explanation, again.model, again.geometry, again.model_calls, (warning,))
 

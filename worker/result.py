@@ -10,7 +10,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from PIL import Image
 
 from worker.explain.explanation import ClassExplanation, Explanation
 from worker.explain.options import ScoreScale
+from worker.explain.result_warning import ResultWarning
 from worker.serving.resolved import ResolvedModel
 
 UNSEEN = 65_535
@@ -125,7 +126,7 @@ def result_json(
     overlays: Mapping[int, Mapping[str, str]],
     model_calls: int,
     timings: Mapping[str, float],
-    warnings: Sequence[str],
+    warnings: Sequence[ResultWarning],
     libraries: Mapping[str, str],
     fence: int,
 ) -> dict[str, Any]:
@@ -137,6 +138,8 @@ def result_json(
         Per class index: style to format of each picture that was stored.
     timings : mapping of str to float
         Seconds that ``explanation`` does not know: ``queued_s``, ``draw_s``.
+    warnings : sequence of ResultWarning
+        Those that ``explanation`` does not know.
     fence : int
         Under which the artifacts are stored.
     """
@@ -166,7 +169,7 @@ def result_json(
             name: round(float(seconds), 6)
             for name, seconds in {**explanation.timings, **timings}.items()
         },
-        "warnings": [*explanation.warnings, *warnings],
+        "warnings": [asdict(one) for one in (*explanation.warnings, *warnings)],
         "libraries": dict(libraries),
         "fence": fence,
     }

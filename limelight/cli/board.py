@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -118,6 +119,7 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
             }
             for item in (() if job is None else job.explanations)
         ],
+        "warnings": [] if job is None else [asdict(one) for one in job.warnings],
         "error": None
         if error is None
         else {"message": str(error), "problem": problem and problem.raw},

@@ -12,7 +12,7 @@ import click
 from limelight.cli import exits
 from limelight.cli.batch import Batch, Outcome
 from limelight.cli.board import Board
-from limelight.cli.output import duration, figure
+from limelight.cli.output import class_name, duration, figure
 from limelight.cli.session import Session, connected
 from limelight.cli.state import RunState
 
@@ -127,6 +127,9 @@ def explain(
             raise
     if not session.output.is_json:
         session.output.table(_HEADS, (row for item in outcomes for row in _rows(item)))
+        for item in outcomes:
+            if item.job is not None and item.error is None:
+                session.output.warnings(item.job, about=item.image.name)
     return _code(outcomes)
 
 
@@ -183,7 +186,7 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
         for item in outcome.job.explanations:
             yield (
                 name,
-                f"{item.class_name or 'class'} ({item.class_index})",
+                class_name(item),
                 figure(item.score),
                 figure(item.fidelity.press_r2, 2),
                 {True: "yes", False: "no", None: "-"}[item.settled],

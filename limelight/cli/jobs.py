@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from limelight.cli import exits
-from limelight.cli.output import duration, figure, problem_of, progress
+from limelight.cli.output import class_name, duration, figure, problem_of, progress
 from limelight.cli.saving import save
 from limelight.cli.session import Session, connected
 from limelight.core import succeeded
@@ -161,7 +161,7 @@ def _show_result(session: Session, job: Job) -> None:
         heads = ("class", ">score", ">fidelity", ">segment", ">attribution")
         rows = [
             (
-                f"{item.class_name or 'class'} ({item.class_index})",
+                class_name(item),
                 figure(item.score),
                 figure(item.fidelity.press_r2, 2),
                 str(segment.segment),
@@ -171,3 +171,4 @@ def _show_result(session: Session, job: Job) -> None:
             for segment in item.top_segments[:5]
         ]
         session.output.table(heads, rows)
+    session.output.warnings(job)

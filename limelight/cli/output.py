@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from limelight.errors import Refused
-from limelight.models import Job
+from limelight.models import Explanation, Job
 from limelight.problems import Problem
 
 # A pipe or a file has no width of its own; 80 columns would cut ids and paths in two.
@@ -57,6 +57,22 @@ class Output:
         if not self.is_json:
             self.errors.print(Text(printable(text)))
 
+    def warnings(self, job: Job, *, about: str = "") -> None:
+        """Say what speaks against a job's answers, to people; programs have it in the job.
+
+        Parameters
+        ----------
+        job : Job
+        about : str
+            What to call the job, where there are several.
+        """
+        names = {item.class_index: class_name(item) for item in job.explanations}
+        for one in job.warnings:
+            of = [about, names.get(one.class_index, "") if one.class_index is not None else ""]
+            whose = ", ".join(name for name in of if name)
+            head = f"{one.severity}{f', {whose}' if whose else ''}: "
+            self.note(f"{head}{one.text} {one.cure}".rstrip())
+
     def error(self, text: str, *, problem: Problem | None = None, code: int) -> None:
         """Say what went wrong."""
         if self.is_json:
@@ -79,6 +95,11 @@ def problem_of(error: Exception) -> Problem | None:
         return error.problem
     found = getattr(error, "problem", None)
     return found if isinstance(found, Problem) else None
+
+
+def class_name(item: Explanation) -> str:
+    """Write a class as the model calls it, with its index."""
+    return f"{item.class_name or 'class'} ({item.class_index})"
 
 
 def figure(value: float | None, places: int = 3) -> str:

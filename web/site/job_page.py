@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from web.job_documents import ResultWarning
 from web.job_view import job_view
 from web.site.bars import Chart, chart
 from web.site.choices import effective, flattened, label_of
@@ -55,7 +56,7 @@ class ClassView:
     name: str
     score: str
     statements: tuple[Statement, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[ResultWarning, ...]
     chart: Chart
     is_logit: bool
     picture: str | None
@@ -89,7 +90,7 @@ class JobPage:
     facts: tuple[tuple[str, str], ...]
     classes: tuple[ClassView, ...]
     predictions: tuple[Mapping[str, Any], ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[ResultWarning, ...]
     error: Mapping[str, Any] | None
     options: tuple[tuple[str, str, bool], ...]
     metadata: tuple[tuple[str, str], ...]
@@ -117,6 +118,7 @@ def job_page(job: Job, *, now: float) -> JobPage:
     """
     shown: Mapping[str, Any] = job_view(job)
     explained = shown["explanations"] or ()
+    indices = {one["class_index"] for one in explained}
     left = None if job.expires_at is None else max(0.0, job.expires_at - now)
     return JobPage(
         id=job.ref.id,
@@ -142,7 +144,7 @@ def job_page(job: Job, *, now: float) -> JobPage:
         facts=tuple(_facts(job, shown)),
         classes=tuple(_class(one, shown) for one in explained),
         predictions=tuple(_predictions(shown)),
-        warnings=tuple(one for one in shown["warnings"] if not _of_a_class(one, explained)),
+        warnings=tuple(one for one in shown["warnings"] if one["class_index"] not in indices),
         error=shown["error"],
         options=tuple(_options(job, shown["options"])),
         metadata=tuple(item for item in shown["metadata"].items() if item[0] != FILENAME),
@@ -150,17 +152,16 @@ def job_page(job: Job, *, now: float) -> JobPage:
 
 
 def _class(one: Mapping[str, Any], shown: Mapping[str, Any]) -> ClassView:
-    hidden = (shown["hidden_score"] or {}).get(str(one["class_index"]))
-    about = _prefix(one)
-    warnings = [told.removeprefix(about) for told in shown["warnings"] if told.startswith(about)]
+    index = one["class_index"]
+    hidden = (shown["hidden_score"] or {}).get(str(index))
     pictures: Mapping[str, str] = one["overlays"]
     plain = [path for style, path in pictures.items() if style != "sheet"]
     return ClassView(
-        index=one["class_index"],
+        index=index,
         name=class_name(one),
         score=number(one["score"]),
         statements=tuple(statements(one, hidden_score=hidden)),
-        warnings=tuple(told[:1].upper() + told[1:] for told in warnings),
+        warnings=tuple(told for told in shown["warnings"] if told["class_index"] == index),
         chart=chart(one["top_segments"]),
         is_logit=one["score_scale"] == "logit",
         picture=pictures.get("signed") or next(iter(plain), None),
@@ -169,15 +170,6 @@ def _class(one: Mapping[str, Any], shown: Mapping[str, Any]) -> ClassView:
             for style, path in pictures.items()
         ),
     )
-
-
-def _prefix(one: Mapping[str, Any]) -> str:
-    """Return how a worker begins a warning about one class."""
-    return f"Class {one['class_index']}: "
-
-
-def _of_a_class(warning: str, explained: Iterable[Mapping[str, Any]]) -> bool:
-    return any(warning.startswith(_prefix(one)) for one in explained)
 
 
 def _predictions(shown: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.explain.options import ControlVariates
+from worker.explain.result_warning import ResultWarning
 
 Image = NDArray[np.uint8]
 Segments = NDArray[np.int32]
@@ -115,7 +116,7 @@ class Explanation:
     seed : int
     timings : mapping of str to float
         Seconds: ``segment_s``, ``predict_s`` (with building the images), ``fit_s``.
-    warnings : tuple of str
+    warnings : tuple of ResultWarning
         What a reader should know before trusting the answer.
     """
 
@@ -130,4 +131,4 @@ class Explanation:
     sampler: str
     seed: int
     timings: Mapping[str, float]
-    warnings: tuple[str, ...]
+    warnings: tuple[ResultWarning, ...]

@@ -86,13 +86,25 @@ def decode(ref: JobRef, record: Mapping[bytes, bytes]) -> Job:
             samples_done=int(record.get(b"samples_done", 0)),
             samples_limit=int(record.get(b"samples_limit", 0)),
         ),
-        result=json.loads(result) if result else None,
+        result=_result(json.loads(result)) if result else None,
         error=known(Failure, json.loads(error)) if error else None,
         computed_by=text(b"computed_by"),
         traceparent=text(b"traceparent"),
         schema_version=int(record[b"schema_version"]),
     )
     return job if job.computed_by is None else without_costs(job)
+
+
+def _result(members: dict[str, Any]) -> dict[str, Any]:
+    # Workers before 0.1.0 wrote warnings as sentences. What is read has one form.
+    if "warnings" in members:
+        members["warnings"] = [
+            {"code": "other", "severity": "warning", "class_index": None, "text": told, "cure": ""}
+            if isinstance(told, str)
+            else told
+            for told in members["warnings"]
+        ]
+    return members
 
 
 def _request(members: dict[str, Any]) -> JobRequest:

@@ -176,7 +176,7 @@ def test_a_version_that_is_replaced_while_a_job_runs_is_followed(
     assert ended.status == "succeeded"
     assert ended.result is not None
     assert ended.result["model"]["version"] == 2
-    assert any("version 2" in warning for warning in ended.result["warnings"])
+    assert any("version 2" in warning["text"] for warning in ended.result["warnings"])
 
 
 def test_a_model_server_that_is_away_is_published_with_the_problem(

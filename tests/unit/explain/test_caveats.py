@@ -1,4 +1,4 @@
-"""What an answer says against itself, in words, with what to change."""
+"""What an answer says against itself, as data, with what to change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.explain.pictures import scoring
 from tests.unit.explain.requests import IMAGE, PREDICT, brightness, explained, options
+from worker.explain.result_warning import ResultWarning
 
 LEFT = np.zeros(IMAGE.shape[:2], dtype=bool)
 LEFT[:, :30] = True
@@ -27,11 +28,17 @@ def faint(images: np.ndarray) -> np.ndarray:
     return brightness(LEFT)(images) * 1e-3
 
 
-def warned(*words: str, **values) -> bool:
-    return any(all(word in text for word in words) for text in warnings(**values))
+def warned(code: str, *words: str, **values) -> bool:
+    """Whether there is a warning of that code that says all of those words."""
+    said = [f"{one.text} {one.cure}" for one in warnings(**values) if one.code == code]
+    for text in said:
+        assert all(word in text for word in words), text
+    return bool(said)
 
 
-def warnings(predict=PREDICT, *, classes=(0,), segments=None, **values) -> tuple[str, ...]:
+def warnings(
+    predict=PREDICT, *, classes=(0,), segments=None, **values
+) -> tuple[ResultWarning, ...]:
     return explained(
         options(**values), score=scoring(predict), classes=list(classes), custom_segments=segments
     ).warnings
@@ -43,25 +50,39 @@ def test_an_answer_that_can_be_trusted_has_none():
 
 def test_low_fidelity_is_told_with_the_figure_and_what_to_try():
     assert warned(
-        "PRESS R²", "another baseline", "logit", predict=together, baseline="black", samples=200
+        "low-fidelity",
+        "PRESS R²",
+        "another baseline",
+        "logit",
+        predict=together,
+        baseline="black",
+        samples=200,
     )
-    assert warned("PRESS R²", predict=together, baseline="black", score_scale="logit", samples=200)
-    assert not warned(
-        "'logit'", predict=together, baseline="black", score_scale="logit", samples=200
-    )
+    (log_odds,) = warnings(together, baseline="black", score_scale="logit", samples=200)
+    assert log_odds.code == "low-fidelity"
+    assert "logit" not in log_odds.cure
 
 
 def test_where_there_is_no_leave_one_out_fidelity_the_other_is_judged():
     assert warned(
-        "(R² ", predict=together, baseline="black", surrogate="lasso", stopping="fixed", samples=200
+        "low-fidelity",
+        "(R² ",
+        predict=together,
+        baseline="black",
+        surrogate="lasso",
+        stopping="fixed",
+        samples=200,
     )
 
 
 def test_an_answer_that_is_not_settled_is_told_for_its_class():
     rng = np.random.default_rng(0)
     random = lambda images: rng.random((len(images), 2))  # noqa: E731
-    assert warned("Class 1", "not settled after 200", "Raise samples", predict=random,
-                  classes=[1], samples=200)  # fmt: skip
+    found = {one.code: one for one in warnings(random, classes=[1], samples=200)}
+    told = found["not-settled"]
+    assert (told.severity, told.class_index) == ("warning", 1)
+    assert "not settled after 200" in told.text
+    assert "Raise samples" in told.cure
 
 
 def test_settled_is_not_certified():
@@ -71,7 +92,7 @@ def test_settled_is_not_certified():
         return brightness(LEFT)(images) + 0.03 * rng.normal(size=(len(images), 2))
 
     assert warned(
-        "settled but not certified",
+        "not-certified", "settled but not certified",
         predict=predict, samples=400, stopping="certified", baseline="black",
     )  # fmt: skip
 
@@ -87,20 +108,20 @@ def test_very_many_attributions_that_may_be_chance_are_told_even_if_the_top_is_s
         return brightness(where)(images) + noise * rng.normal(size=(len(images), 2))
 
     asked = {"predict": predict, "segmentation": grid, "samples": 600, "baseline": "black"}
-    assert not warned("not settled", **asked)
-    assert warned("may be due to chance", "Raise samples", **asked) is told
+    assert not warned("not-settled", **asked)
+    assert warned("uncertain-attributions", "Raise samples", **asked) is told
 
 
 def test_a_score_near_zero_is_told_unless_it_is_explained_as_log_odds():
-    assert warned("Class 0", "next to nothing", "logit", predict=faint)
-    assert not warned("next to nothing", predict=faint, score_scale="logit")
+    assert warned("score-near-zero", "next to nothing", "logit", predict=faint)
+    assert not warned("score-near-zero", predict=faint, score_scale="logit")
 
 
 def test_a_low_score_that_is_no_probability_is_not_near_zero():
     def raw(images: np.ndarray) -> np.ndarray:
         return np.column_stack([faint(images)[:, 0], np.full(len(images), 7.0)])
 
-    assert not warned("next to nothing", predict=raw)
+    assert not warned("score-near-zero", predict=raw)
 
 
 @pytest.mark.parametrize(("width", "told"), [(31, True), (30, False)])
@@ -108,38 +129,40 @@ def test_a_segment_that_covers_most_of_the_image_is_told(width, told):
     labels = np.tile(np.arange(60) // 5, (48, 1))
     labels[:, :width] = 0
     assert (
-        warned("covers", "% of the image", "grid", segmentation="custom", segments=labels) is told
+        warned("large-segment", "% of the image", "grid", segmentation="custom", segments=labels)
+        is told
     )
 
 
 def test_a_score_that_does_not_move_is_told_and_its_fidelity_is_not_judged():
     (only,) = warnings(constant)
-    assert "did not change the score of class 0" in only
-    assert "baseline" in only
+    assert (only.code, only.severity, only.class_index) == ("score-unchanged", "critical", 0)
+    assert "baseline" in only.cure
 
 
 def test_a_surrogate_without_standard_errors_cannot_be_told_settled():
-    assert warned("no standard errors", "'ridge'", surrogate="lasso", samples=100)
+    assert warned("no-standard-errors", "'ridge'", surrogate="lasso", samples=100)
 
 
 # --- few samples ----------------------------------------------------------------------------------
 
 
 def test_fewer_samples_than_unknowns_are_told():
-    assert warned("13 samples cannot tell 12 segments apart", "24", samples=13)
-    assert not warned("cannot tell", samples=14)
+    few = "samples-below-unknowns"
+    assert warned(few, "13 samples cannot tell 12 segments apart", "24", samples=13)
+    assert not warned(few, samples=14)
 
 
 def test_fewer_than_two_samples_a_segment_are_told():
-    assert warned("fewer than two for each", samples=20)
-    assert not warned("fewer than two", samples=24)
+    assert warned("samples-few", "fewer than two for each", samples=20)
+    assert not warned("samples-few", samples=24)
 
 
 def test_a_limit_too_small_for_two_blocks_settles_nothing_and_says_what_limit_would_do():
     answer = explained(options(samples=32), score=scoring(brightness(LEFT)))
     (only,) = answer.warnings
-    assert "no room for two blocks" in only
-    assert "Raise samples to 64" in only
+    assert only.code == "samples-one-block"
+    assert "Raise samples to 64" in only.cure
     assert (answer.classes[0].settled, answer.classes[0].certified) == (False, False)
     assert answer.classes[0].standard_errors is not None
     assert answer.stopped_by == "limit"

@@ -144,3 +144,24 @@ def test_what_a_script_read_becomes_a_mapping() -> None:
 def test_a_record_of_before_there_were_traces_is_read() -> None:
     assert decode(REF, record()).traceparent is None
     assert decode(REF, record(traceparent="00-ab")).traceparent == "00-ab"
+
+
+def test_warnings_that_are_sentences_are_read_as_warnings_without_a_code() -> None:
+    newer = {
+        "code": "not-settled",
+        "severity": "warning",
+        "class_index": 1,
+        "text": "t",
+        "cure": "c",
+    }
+    result = {"warnings": ["The image was enlarged.", newer], "fence": 1}
+    job = decode(REF, record(status="succeeded", result=json.dumps(result)))
+    assert job.result is not None
+    older = {
+        "code": "other",
+        "severity": "warning",
+        "class_index": None,
+        "text": "The image was enlarged.",
+        "cure": "",
+    }
+    assert job.result["warnings"] == [older, newer]

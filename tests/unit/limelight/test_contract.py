@@ -17,6 +17,7 @@ ANSWERS = [
     (job_documents.Progress, models.Progress),
     (job_documents.Prediction, models.Prediction),
     (job_documents.Explanation, models.Explanation),
+    (job_documents.ResultWarning, models.ResultWarning),
     (job_documents.Fidelity, models.Fidelity),
     (job_documents.TopSegment, models.Segment),
     (job_documents.Failure, problems.Problem),

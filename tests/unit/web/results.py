@@ -46,7 +46,15 @@ RESULT = {
     "segments": {"count": 47, "sha256": "ab" * 32},
     "options": {"samples": 1000, "seed": 7},
     "timings": {"queued_s": 0.1, "segment_s": 0.02, "predict_s": 5.1, "fit_s": 0.01, "draw_s": 0.2},
-    "warnings": ["The image was enlarged."],
+    "warnings": [
+        {
+            "code": "large-segment",
+            "severity": "warning",
+            "class_index": None,
+            "text": "Segment 3 covers 60% of the image.",
+            "cure": "Ask for more segments.",
+        }
+    ],
     "libraries": {"numpy": "2.4"},
     "fence": 3,
 }
@@ -58,9 +66,10 @@ ARTIFACTS = {
 }
 
 
-def succeed(service, job_id: str, *, tenant: str = "default") -> None:
+def succeed(service, job_id: str, *, tenant: str = "default", **changes: object) -> None:
     """End a job as a worker would: its pictures stored under the fence, its record terminal."""
     ref = JobRef(tenant, job_id)
     for name, data in ARTIFACTS.items():
         service.blobs.put(artifact_key(ref, RESULT["fence"], name), data)
-    service.store.change(ref, status="succeeded", result=RESULT, fence=3, finished_at=1_760_000_009)
+    result = {**RESULT, **changes}
+    service.store.change(ref, status="succeeded", result=result, fence=3, finished_at=1_760_000_009)

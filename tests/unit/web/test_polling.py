@@ -102,7 +102,7 @@ def test_a_finished_job_shows_its_result_with_links_to_its_pictures(service, job
     }
     assert explanation["fidelity"] == {"r2": 0.81, "press_r2": 0.76}
     assert explanation["top_segments"][0]["bbox"] == [40, 12, 48, 30]
-    assert shown["warnings"] == ["The image was enlarged."]
+    assert shown["warnings"] == RESULT["warnings"]
 
 
 def test_a_job_that_has_not_changed_is_not_sent_again(service, job_id):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.support import pictures
 from tests.unit.web.conftest import model
-from tests.unit.web.results import succeed
+from tests.unit.web.results import RESULT, succeed
 from web.sessions import COOKIE
 from worker.jobs.job import Failure, JobRef
 
@@ -73,6 +73,19 @@ def test_the_list_goes_on_where_a_page_of_it_ends(service):
     ids = [re.findall(r'"/explanations/(exp_[0-9a-f]+)"', page) for page in (first, second)]
     assert [len(one) for one in ids] == [24, 2]
     assert len({*ids[0], *ids[1]}) == 26
+
+
+def test_warnings_stand_with_what_to_change_at_the_class_that_they_are_about(service):
+    job_id = explain(service)
+    one = RESULT["warnings"][0]
+    of_class = {**one, "class_index": 1, "severity": "critical", "text": "It never moved."}
+    succeed(service, job_id, warnings=[one, of_class])
+    above, _, below = look(service, f"/explanations/{job_id}").text.partition('class="findings"')
+    assert one["text"] in above
+    assert one["cure"] in above
+    assert of_class["text"] in below
+    assert "Do not read this answer." in below
+    assert "Do not read this answer." not in above
 
 
 def test_names_are_shown_as_text_whatever_they_hold(make_service):

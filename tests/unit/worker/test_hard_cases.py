@@ -56,7 +56,7 @@ def test_a_constant_model_gives_zeros_and_a_warning(
     for one in result["explanations"]:
         assert one["fidelity"] == {"r2": 0.0, "press_r2": None}
         assert {segment["attribution"] for segment in one["top_segments"]} == {0.0}
-    assert any("did not change the score" in text for text in result["warnings"])
+    assert "score-unchanged" in {one["code"] for one in result["warnings"]}
 
 
 def test_of_classes_with_equal_scores_the_lower_index_comes_first() -> None:

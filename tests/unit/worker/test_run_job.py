@@ -229,7 +229,7 @@ def test_a_version_that_goes_away_is_followed_once_and_said(world: World) -> Non
     result = world.store.get(job.ref).result
     assert result is not None
     assert result["model"]["version"] == 4
-    assert any("version 4" in warning for warning in result["warnings"])
+    assert any("version 4" in warning["text"] for warning in result["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,27 @@ def test_status_shows_a_job_with_its_strongest_segments(limelight):
     assert "+0.0830" in ended.out
 
 
+def test_status_says_what_speaks_against_the_answer_and_of_which_class(limelight):
+    warnings = [
+        {
+            "code": "hidden-score-high",
+            "severity": "critical",
+            "class_index": 1,
+            "text": "With everything hidden the score is the same.",
+            "cure": "Take another baseline.",
+        },
+        {"code": "of-a-newer-service", "severity": "info", "class_index": None, "text": "Odd."},
+    ]
+    ended = limelight("status", JOB_ID, answers=(told(job(warnings=warnings)),))
+    assert ended.err.splitlines() == [
+        (
+            "critical, Egyptian cat (1): With everything hidden the score is the same. "
+            "Take another baseline."
+        ),
+        "info: Odd.",
+    ]
+
+
 def test_status_as_json_is_the_job_as_it_came_one_a_line(limelight):
     jobs = (job(), job("queued", OTHER))
     ended = limelight("status", JOB_ID, OTHER, "--json", answers=tuple(map(told, jobs)))
