@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from web.openapi.schemas import REFERENCE
+from web.openapi.schemas import PLAIN_DEFAULT, REFERENCE
 
 _TICKED = re.compile(r"`([^`]+)`")
 
@@ -160,7 +160,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 def _fields(schema: Mapping[str, Any]) -> Iterator[Row]:
     for name, field in schema.get("properties", {}).items():
         told = field.get("description", "")
-        if (default := field.get("default")) is not None:
+        if (default := field.get("default", field.get(PLAIN_DEFAULT))) is not None:
             told = f"{told} Default: `{json.dumps(default)}`.".lstrip()
         yield Row(
             name=name,

@@ -10,7 +10,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -22,6 +21,7 @@ from web.errors import FieldError, InvalidRequest, pointer_to
 from worker.explain.options import (
     MAX_EXPLAINED_CLASSES,
     ExplanationOptions,
+    Options,
     Picture,
     Style,
     TopClasses,
@@ -95,10 +95,8 @@ MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, Field(max_length=500)]
 
 
-class RequestModel(BaseModel):
-    """Base of what clients send: unknown fields are refused, JSON types are not coerced."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class RequestModel(Options):
+    """Base of the bodies and queries that clients send."""
 
 
 class WebhookFields(RequestModel):

@@ -165,8 +165,8 @@ def _options(submission: Submission) -> ExplanationOptions:
     """Lay the request's options over its preset; an uploaded label map is used if none is named."""
     fields = submission.fields
     asked = dict(fields.options)
-    if submission.segments is not None:
-        asked.setdefault("segmentation", "custom")
+    if submission.segments is not None and asked.get("segmentation") is None:
+        asked["segmentation"] = "custom"
     try:
         options = resolve(fields.preset, asked, text=submission.is_text)
     except ValidationError as error:

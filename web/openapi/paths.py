@@ -10,10 +10,11 @@ from web.documents import Problem
 from web.openapi import headers
 from web.openapi.parts import FORM, JSON, Answer, Body, Example
 from web.openapi.routes import Route
-from web.openapi.schemas import REFERENCE, Schemas, form_schema
+from web.openapi.schemas import BINARY, REFERENCE, Schemas, form_schema
 from web.problems import MEDIA_TYPE, PROBLEMS, type_uri
 from web.schemas import JobFields
 
+_TEXTS = frozenset({"application/openmetrics-text", "image/svg+xml"})
 _COMES_BACK = frozenset({"rate-limited", "queue-full", "unavailable"})
 
 
@@ -90,7 +91,7 @@ def _query_parameter(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     # A query has no null: what is not said is left out.
     ways = [way for way in schema.get("anyOf", ()) if way != {"type": "null"}]
     if len(ways) == 1:
-        schema = ways[0]
+        schema = {key: value for key, value in schema.items() if key != "anyOf"} | ways[0]
     return {
         "name": name,
         "in": "query",
@@ -133,8 +134,10 @@ def _answer(answer: Answer, schemas: Schemas) -> dict[str, Any]:
 
 
 def _text_or_bytes(media: str) -> dict[str, Any]:
-    # Neither bytes nor a stream of events has a JSON type: OpenAPI 3.1 says so by no schema.
-    return {} if media.startswith("image/") or media == sse.MEDIA_TYPE else {"type": "string"}
+    if media == sse.MEDIA_TYPE:
+        return {}  # A stream of events has no JSON type: OpenAPI 3.1 says so by no schema.
+    is_text = media.startswith("text/") or media in _TEXTS
+    return {"type": "string"} if is_text else {**BINARY, "contentMediaType": media}
 
 
 def _problems(route: Route) -> dict[str, Any]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from web.parsing import FILES
-from web.schemas import JobFields, JsonBody
+from web.schemas import JobFields, JsonBody, RequestModel
 
 REFERENCE = "#/components/schemas/"
+# OpenAPI 3.1 knows files by their media type; generators of clients by the format of 3.0.
+BINARY: Mapping[str, str] = MappingProxyType({"type": "string", "format": "binary"})
+# What an option is where neither the request nor its preset says so. It is no ``default``: clients
+# send those, and would overrule the preset.
+PLAIN_DEFAULT = "x-default"
+_OVER_PRESET = "OptionsOverPreset"
+_ABOUT = ("description", "default", PLAIN_DEFAULT)
 
 
 class _Plain(GenerateJsonSchema):
@@ -39,11 +48,25 @@ class Schemas:
             schema_generator=_Plain,
         )
         self.components: dict[str, Any] = found["$defs"]
+        self._leave_defaults_to_presets()
         self._tell_of_presets()
+        for kind in wanted:
+            if isinstance(kind, type) and issubclass(kind, RequestModel):
+                _take_null(self.components[kind.__name__])
+        _take_null(self.components[_OVER_PRESET])
 
     def of(self, kind: Any) -> Mapping[str, Any]:
         """Return the schema of a type."""
         return self._schemas[kind, "validation"]
+
+    def _leave_defaults_to_presets(self) -> None:
+        """Make remarks of the defaults of whatever is laid over a preset."""
+        options = "ExplanationOptions"
+        methods = set(re.findall(rf"{REFERENCE}(\w+)", str(self.components[options])))
+        for name in (options, "Picture", *methods):
+            for field in self.components[name]["properties"].values():
+                if "default" in field:
+                    field[PLAIN_DEFAULT] = field.pop("default")
 
     def _tell_of_presets(self) -> None:
         """Let options be said in the short ways that ``presets.resolve`` completes."""
@@ -51,10 +74,11 @@ class Schemas:
         for name, schema in options["properties"].items():
             if schema.get("discriminator", {}).get("propertyName") == "method":
                 options["properties"][name] = self._in_short(schema)
-        self.components["OptionsOverPreset"] = options
+        options["title"] = _OVER_PRESET
+        self.components[_OVER_PRESET] = options
         for name in ("JobFields", "JsonBody"):
             asked = self.components[name]["properties"]["options"]
-            asked["$ref"] = f"{REFERENCE}OptionsOverPreset"
+            asked["$ref"] = f"{REFERENCE}{_OVER_PRESET}"
 
     def _in_short(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         by_name = {
@@ -65,6 +89,7 @@ class Schemas:
         adjusting = {
             "type": "object",
             "not": {"required": ["method"]},
+            "additionalProperties": True,
             "description": "Without `method`: changes parameters of the preset's own.",
         }
         ways = [
@@ -84,7 +109,7 @@ def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
     fields : mapping
         The schema of ``JobFields``.
     """
-    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    file = {**BINARY, "contentMediaType": "application/octet-stream"}
     files = {
         name: {**file, "description": JsonBody.model_fields[name].description} for name in FILES
     }
@@ -106,6 +131,21 @@ def form_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
         "required": ["image"],
         "additionalProperties": False,
     }
+
+
+def _take_null(model: dict[str, Any]) -> None:
+    """Let null stand for each field that may be left out.
+
+    Not said of enumerations, though it is so: generators name those by where they stand.
+    """
+    for name, field in model["properties"].items():
+        ways = field.get("anyOf", [field])
+        if name in model.get("required", ()) or "enum" in field or {"type": "null"} in ways:
+            continue
+        kept = {key: field.pop(key) for key in _ABOUT if key in field}
+        ways = field.get("anyOf") or [dict(field)]
+        field.clear()
+        field |= {"anyOf": [*ways, {"type": "null"}], **kept}
 
 
 def _is_object(field: Mapping[str, Any]) -> bool:

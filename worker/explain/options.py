@@ -9,6 +9,7 @@ equal to the names here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -23,9 +24,28 @@ Sigma = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class Options(BaseModel):
-    """Base of all options: unknown fields are refused, values are not coerced, nothing changes."""
+    """Base of what clients say: unknown fields are refused, values are not coerced or changed.
+
+    A field that may be left out may be null, which means the same.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, document: Any) -> Any:
+        return cls.given(document) if isinstance(document, Mapping) else document
+
+    @classmethod
+    def given(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a document without its optional fields that are null."""
+        return {
+            name: value
+            for name, value in document.items()
+            if value is not None
+            or name not in cls.model_fields
+            or cls.model_fields[name].is_required()
+        }
 
 
 def _method(value: Any) -> Any:

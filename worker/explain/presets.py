@@ -114,7 +114,7 @@ def resolve(preset: str, overrides: Mapping[str, Any], *, text: bool = False) ->
     """Lay a request's own options over a preset.
 
     An object that names the method the preset has, or names none, adjusts the preset's
-    parameters; one that names another method replaces them.
+    parameters; one that names another method replaces them. Null leaves the preset's value.
 
     Parameters
     ----------
@@ -133,6 +133,7 @@ def resolve(preset: str, overrides: Mapping[str, Any], *, text: bool = False) ->
         If an option is unknown or out of bounds; locations are those of the client's options.
     """
     merged: dict[str, Any] = dict(PRESETS[preset].options)
+    overrides = ExplanationOptions.given(overrides)
     if "sampler" in overrides and "stopping" not in overrides and "sampler" not in merged:
         # The default stops early, which only samplers that draw in blocks can do. Naming another
         # sampler must not force the client to know that.
@@ -149,6 +150,7 @@ def resolve(preset: str, overrides: Mapping[str, Any], *, text: bool = False) ->
 def picture(preset: str, request: str | Mapping[str, Any]) -> Picture:
     """One picture as asked for (a style name or an object), over the preset's way to draw it."""
     asked = {"style": request} if isinstance(request, str) else dict(request)
+    asked = Picture.given(asked)
     own = PRESETS[preset].pictures.get(str(asked.get("style")), {})
     if {"top_k", "coverage"} & asked.keys():
         own = {name: value for name, value in own.items() if name not in ("top_k", "coverage")}
@@ -164,8 +166,10 @@ def _adjust(base: Any, value: Any) -> Any:
         return value
     if not (isinstance(base, Mapping) and isinstance(value, Mapping)):
         return value
-    same = value.get("method", base.get("method")) == base.get("method")
-    return {**base, **value} if same else dict(value)
+    if (value.get("method") or base.get("method")) != base.get("method"):
+        return dict(value)
+    given = {name: one for name, one in value.items() if one is not None or name not in base}
+    return {**base, **given}
 
 
 STYLES: tuple[str, ...] = get_args(Style)

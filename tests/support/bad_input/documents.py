@@ -106,7 +106,7 @@ DOCUMENTS = [
     of_json(
         "method that is a list", '"options": {"baseline": {"method": []}}', "/options/baseline"
     ),
-    of_json("options that deny", '"options": null', "/options"),
+    of_json("options that deny", '"options": false', "/options"),
     of_json("style that is a list", '"overlays": [{"style": []}]', "/overlays/0/style"),
     of_json("preset that is a list", '"preset": []', "/preset"),
     of_json("model that is a number", '"model": 3', "/model"),
