@@ -1,74 +1,34 @@
 """Between the two pixel spaces: the upload's, which people see, and the model's input.
 
 Both are continuous planes whose pixel (row i, column j) covers [i, i+1) × [j, j+1). The model sees
-a rectangle of the upload (its *window*), drawn onto a rectangle of its input (its *frame*):
+a rectangle of the upload, drawn onto a rectangle of its input: ``worker.explain.spans`` says which.
 
-===========  =========================================  ==========================================
-resize       window                                     frame
-===========  =========================================  ==========================================
-``stretch``  the whole upload                           the whole input
-``crop``     the largest centred rectangle that has     the whole input
-             the input's aspect ratio
-``pad``      the whole upload                           the largest centred rectangle that has the
-                                                        upload's aspect ratio; black around it
-===========  =========================================  ==========================================
+The upload is in EXIF orientation, as people see it. Where production ignores that orientation, the
+model sees the pixels as they are stored: on their side, say. Pictures and boxes stay upright.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import cached_property
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-UNSEEN: Final = -1
+from worker.explain.resampling import PILLOW, Library, resample
+from worker.explain.spans import UNSEEN, Resize, Span, spans
 
-_RESAMPLING: Final = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "area": Image.Resampling.BOX,
-}
+__all__ = ["UNSEEN", "Geometry"]
 
+Element = TypeVar("Element", bound=np.generic)
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One axis of the map: [start, stop) of the upload is drawn onto frame pixels of the input.
-
-    Attributes
-    ----------
-    start, stop : float
-        The window on this axis, in upload pixels.
-    offset, length : int
-        The frame on this axis, in input pixels.
-    """
-
-    start: float
-    stop: float
-    offset: int
-    length: int
-
-    @property
-    def scale(self) -> float:
-        """Upload pixels per input pixel."""
-        return (self.stop - self.start) / self.length
-
-    def to_input(self, size: int) -> NDArray[np.intp]:
-        """For each of ``size`` upload pixels the input pixel that holds its centre, or UNSEEN."""
-        centres = np.arange(size) + 0.5
-        within = np.floor((centres - self.start) / self.scale).astype(np.intp)
-        # Rounding in the division must not push a centre on the window's far edge out of it.
-        inside = (centres >= self.start) & (centres < self.stop)
-        index = self.offset + np.clip(within, 0, self.length - 1)
-        return np.where(inside, index, UNSEEN)
-
-    def to_upload(self, size: int, *, input_size: int) -> NDArray[np.intp]:
-        """For each of ``input_size`` input pixels the upload pixel at its centre, or UNSEEN."""
-        within = np.arange(input_size) - self.offset
-        nearest = np.floor(self.start + (within + 0.5) * self.scale).astype(np.intp)
-        inside = (within >= 0) & (within < self.length)
-        return np.where(inside, np.clip(nearest, 0, size - 1), UNSEEN)
+UPRIGHT = 1
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+# What makes stored pixels upright, after their axes have changed places for those on their side.
+_UPSIDE_DOWN = frozenset({3, 4, 7, 8})
+_MIRRORED = frozenset({2, 3, 6, 7})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,32 +37,57 @@ class Geometry:
 
     Attributes
     ----------
-    resize : {"stretch", "crop", "pad"}
-        What happens to the aspect ratio. See the module's table.
-    interpolation : {"bilinear", "bicubic", "area"}
-        Pillow's filters (``area`` is its BOX). Like Pillow they widen when they reduce, so that
-        every upload pixel counts.
+    resize : {"stretch", "crop", "pad", "short-side"}
+        What happens to the aspect ratio. See ``worker.explain.spans``.
+    interpolation : str
+        One of ``worker.explain.resampling.FILTERS`` of the library.
     upload_size, input_size : tuple of int
         (height, width) in pixels.
     channels : {1, 3}
         Of the model's input. One channel is luma, as ITU-R 601-2 weighs it.
+    library : {"pillow", "tensorflow", "torch"}
+        Whose filters are meant. See ``worker.explain.resampling``.
+    antialias : bool
+        Whether filters widen when they reduce, so that every upload pixel counts. Pillow's do.
+    short_side : int or None
+        Length of the shorter side for ``short-side``, in pixels.
+    orientation : int
+        The EXIF orientation, 1 to 8, that made the upload upright and that the model does not see;
+        1 if it sees the upload as people do.
     """
 
-    resize: Literal["stretch", "crop", "pad"]
-    interpolation: Literal["bilinear", "bicubic", "area"]
+    resize: Resize
+    interpolation: str
     upload_size: tuple[int, int]
     input_size: tuple[int, int]
     channels: Literal[1, 3]
+    library: Library = "pillow"
+    antialias: bool = True
+    short_side: int | None = None
+    orientation: int = UPRIGHT
+
+    @cached_property
+    def spans(self) -> tuple[Span, Span]:
+        """The map on the vertical and on the horizontal axis of the model's input."""
+        return spans(
+            self.resize,
+            self._stored_size,
+            self.input_size,
+            whole_pixels=self.library != "pillow",
+            short_side=self.short_side,
+        )
 
     @property
-    def spans(self) -> tuple[Span, Span]:
-        """The map on the vertical and on the horizontal axis."""
-        return _SPANS[self.resize](self.upload_size, self.input_size)
+    def _stored_size(self) -> tuple[int, int]:
+        height, width = self.upload_size
+        return (width, height) if self.orientation in _ON_ITS_SIDE else (height, width)
 
     @property
     def input_pixel(self) -> tuple[float, float]:
         """Height and width of one pixel of the model's input, in upload pixels."""
         rows, columns = self.spans
+        if self.orientation in _ON_ITS_SIDE:
+            return columns.scale, rows.scale
         return rows.scale, columns.scale
 
     def to_input(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -126,18 +111,35 @@ class Geometry:
         if rgb.dtype != np.uint8 or rgb.shape != (*self.upload_size, 3):
             raise ValueError(f"not a uint8 image of {self.upload_size}: {rgb.dtype} {rgb.shape}")
         rows, columns = self.spans
-        upload = Image.fromarray(rgb)
-        frame = (upload.convert("L") if self.channels == 1 else upload).resize(
-            (columns.length, rows.length),
-            _RESAMPLING[self.interpolation],
-            box=(columns.start, rows.start, columns.stop, rows.stop),
-        )
         seen = np.zeros((*self.input_size, self.channels), dtype=np.uint8)
-        seen[
-            rows.offset : rows.offset + rows.length,
-            columns.offset : columns.offset + columns.length,
-        ] = np.asarray(frame, dtype=np.uint8).reshape(rows.length, columns.length, self.channels)
+        seen[rows.frame, columns.frame] = self._resized(self._as_stored(rgb))
         return seen
+
+    def _resized(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize stored pixels and cut out what the model sees, with the model's channels."""
+        rows, columns = self.spans
+        if self.library == "pillow":
+            upload = Image.fromarray(np.ascontiguousarray(rgb))
+            resized = (upload.convert("L") if self.channels == 1 else upload).resize(
+                (columns.resized, rows.resized),
+                PILLOW[self.interpolation],
+                box=(columns.box_start, rows.box_start, columns.box_stop, rows.box_stop),
+            )
+            pixels = np.asarray(resized, dtype=np.uint8)[rows.seen, columns.seen]
+            return pixels.reshape(rows.length, columns.length, self.channels)
+        boxed = rgb[
+            int(rows.box_start) : int(rows.box_stop), int(columns.box_start) : int(columns.box_stop)
+        ]
+        if self.channels == 1:
+            boxed = np.asarray(Image.fromarray(np.ascontiguousarray(boxed)).convert("L"))[..., None]
+        return resample(
+            boxed,
+            (rows.resized, columns.resized),
+            library=self.library,
+            interpolation=self.interpolation,
+            antialias=self.antialias,
+            part=(rows.seen, columns.seen),
+        )
 
     def labels_to_input(self, labels: NDArray[np.integer]) -> NDArray[np.int32]:
         """Bring a label map of the upload to the model's input, by the nearest pixel.
@@ -160,10 +162,10 @@ class Geometry:
         """
         if labels.shape != self.upload_size:
             raise ValueError(f"label map {labels.shape} for an upload of {self.upload_size}")
-        (rows, columns), (height, width) = self.spans, self.upload_size
+        (rows, columns), (height, width) = self.spans, self._stored_size
         padding = int(labels.max()) + 1
         return _look_up(
-            labels,
+            self._as_stored(labels),
             rows.to_upload(height, input_size=self.input_size[0]),
             columns.to_upload(width, input_size=self.input_size[1]),
             outside=padding,
@@ -188,8 +190,25 @@ class Geometry:
         """
         if segments.shape != self.input_size:
             raise ValueError(f"segments {segments.shape} for an input of {self.input_size}")
-        (rows, columns), (height, width) = self.spans, self.upload_size
-        return _look_up(segments, rows.to_input(height), columns.to_input(width), outside=UNSEEN)
+        (rows, columns), (height, width) = self.spans, self._stored_size
+        found = _look_up(segments, rows.to_input(height), columns.to_input(width), outside=UNSEEN)
+        return self._upright(found)
+
+    def _as_stored(self, upright: NDArray[Element]) -> NDArray[Element]:
+        """Bring pixels of the upload to where they lie in its file; a view."""
+        stored = self._flipped(upright)
+        return stored.swapaxes(0, 1) if self.orientation in _ON_ITS_SIDE else stored
+
+    def _upright(self, stored: NDArray[Element]) -> NDArray[Element]:
+        """Bring pixels from where they lie in the file to where people see them."""
+        turned = stored.swapaxes(0, 1) if self.orientation in _ON_ITS_SIDE else stored
+        return np.ascontiguousarray(self._flipped(turned))
+
+    def _flipped(self, pixels: NDArray[Element]) -> NDArray[Element]:
+        return pixels[
+            :: -1 if self.orientation in _UPSIDE_DOWN else 1,
+            :: -1 if self.orientation in _MIRRORED else 1,
+        ]
 
 
 def _look_up(
@@ -204,32 +223,3 @@ def _look_up(
     found[rows == UNSEEN, :] = outside
     found[:, columns == UNSEEN] = outside
     return found
-
-
-def _stretch(upload: tuple[int, int], model: tuple[int, int]) -> tuple[Span, Span]:
-    rows, columns = (Span(0.0, float(u), 0, m) for u, m in zip(upload, model, strict=True))
-    return rows, columns
-
-
-def _crop(upload: tuple[int, int], model: tuple[int, int]) -> tuple[Span, Span]:
-    scale = min(u / m for u, m in zip(upload, model, strict=True))
-
-    def centred(size: int, length: int) -> Span:
-        window = min(length * scale, float(size))
-        start = (size - window) / 2
-        return Span(start, start + window, 0, length)
-
-    return centred(upload[0], model[0]), centred(upload[1], model[1])
-
-
-def _pad(upload: tuple[int, int], model: tuple[int, int]) -> tuple[Span, Span]:
-    scale = max(u / m for u, m in zip(upload, model, strict=True))
-
-    def centred(size: int, length: int) -> Span:
-        frame = min(max(round(size / scale), 1), length)
-        return Span(0.0, float(size), (length - frame) // 2, frame)
-
-    return centred(upload[0], model[0]), centred(upload[1], model[1])
-
-
-_SPANS: Final = {"stretch": _stretch, "crop": _crop, "pad": _pad}
