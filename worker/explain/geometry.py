@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker.explain.resampling import PILLOW, Library, resample
+from worker.explain.resampling import Library, resample, resize_by_pillow
 from worker.explain.spans import UNSEEN, Resize, Span, spans
 
 __all__ = ["UNSEEN", "Geometry"]
@@ -45,7 +45,7 @@ class Geometry:
         (height, width) in pixels.
     channels : {1, 3}
         Of the model's input. One channel is luma, as ITU-R 601-2 weighs it.
-    library : {"pillow", "tensorflow", "torch"}
+    library : {"pillow", "tensorflow", "torch", "opencv"}
         Whose filters are meant. See ``worker.explain.resampling``.
     antialias : bool
         Whether filters widen when they reduce, so that every upload pixel counts. Pillow's do.
@@ -118,23 +118,18 @@ class Geometry:
     def _resized(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize stored pixels and cut out what the model sees, with the model's channels."""
         rows, columns = self.spans
+        pixels = _luma(rgb) if self.channels == 1 else rgb
+        size = rows.resized, columns.resized
         if self.library == "pillow":
-            upload = Image.fromarray(np.ascontiguousarray(rgb))
-            resized = (upload.convert("L") if self.channels == 1 else upload).resize(
-                (columns.resized, rows.resized),
-                PILLOW[self.interpolation],
-                box=(columns.box_start, rows.box_start, columns.box_stop, rows.box_stop),
-            )
-            pixels = np.asarray(resized, dtype=np.uint8)[rows.seen, columns.seen]
-            return pixels.reshape(rows.length, columns.length, self.channels)
-        boxed = rgb[
-            int(rows.box_start) : int(rows.box_stop), int(columns.box_start) : int(columns.box_stop)
-        ]
-        if self.channels == 1:
-            boxed = np.asarray(Image.fromarray(np.ascontiguousarray(boxed)).convert("L"))[..., None]
+            box = columns.box_start, rows.box_start, columns.box_stop, rows.box_stop
+            resized = resize_by_pillow(pixels, size, interpolation=self.interpolation, box=box)
+            return resized[rows.seen, columns.seen]
         return resample(
-            boxed,
-            (rows.resized, columns.resized),
+            pixels[
+                int(rows.box_start) : int(rows.box_stop),
+                int(columns.box_start) : int(columns.box_stop),
+            ],
+            size,
             library=self.library,
             interpolation=self.interpolation,
             antialias=self.antialias,
@@ -209,6 +204,10 @@ class Geometry:
             :: -1 if self.orientation in _UPSIDE_DOWN else 1,
             :: -1 if self.orientation in _MIRRORED else 1,
         ]
+
+
+def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L"))[..., np.newaxis]
 
 
 def _look_up(

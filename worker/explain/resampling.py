@@ -1,15 +1,15 @@
 """Resizing as the libraries of production do it, whose filters of the same name differ.
 
-========================  =====================================================================
-``pillow``                ``Image.resize``. Filters widen when they reduce (antialias), always;
-                          8 bits between the two axes. ``area`` is its BOX.
-``tensorflow``            ``tf.image.resize``. No antialias unless it is asked for; cubic with
-                          a = -0.5; weights that fall outside the image are left out.
-``torch``                 torchvision on tensors, ``torch.nn.functional.interpolate`` with
-                          ``align_corners=False``. ``nearest`` takes the first pixel of each
-                          stretch, ``nearest-exact`` the middle one; cubic without antialias has
-                          a = -0.75 and repeats the border, with antialias it is as Pillow's.
-========================  =====================================================================
+==============  ===============================================================================
+``pillow``      ``Image.resize``. Filters widen when they reduce (antialias), always. Rounded to
+                8 bits between the two axes. ``area`` is its BOX.
+``tensorflow``  ``tf.image.resize``. No antialias unless it is asked for; cubic with a = -0.5;
+                weights that fall outside the image are left out.
+``torch``       torchvision on uint8 tensors. With antialias as Pillow, without it cubic with
+                a = -0.75, which repeats the border. ``nearest`` takes the first pixel of each
+                stretch, ``nearest-exact`` the middle one. Rounded between the axes.
+``opencv``      ``cv2.resize``. Never antialias; cubic and ``nearest`` as torch's.
+==============  ===============================================================================
 
 Pillow is asked itself. The others are separable: each pixel of the result is a weighted sum along
 one axis, then along the other, so a few rows and columns of the image are all that is touched.
@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Library = Literal["pillow", "tensorflow", "torch"]
+Library = Literal["pillow", "tensorflow", "torch", "opencv"]
 Weights = NDArray[np.float64]
 
-PILLOW: Final[Mapping[str, Image.Resampling]] = MappingProxyType(
+_PILLOW: Final[Mapping[str, Image.Resampling]] = MappingProxyType(
     {
         "nearest": Image.Resampling.NEAREST,
         "bilinear": Image.Resampling.BILINEAR,
@@ -72,7 +72,7 @@ def _mitchell(x: Weights) -> Weights:
 
 _TRIANGLE: Final = Kernel(1, lambda x: 1 - x)
 _CUBIC: Final = _keys(-0.5)
-_TORCH_CUBIC: Final = _keys(-0.75)
+_BORDER_CUBIC: Final = _keys(-0.75)
 _KERNELS: Final[Mapping[str, Kernel]] = MappingProxyType(
     {
         "bilinear": _TRIANGLE,
@@ -85,9 +85,10 @@ _KERNELS: Final[Mapping[str, Kernel]] = MappingProxyType(
 
 FILTERS: Final[Mapping[Library, frozenset[str]]] = MappingProxyType(
     {
-        "pillow": frozenset(PILLOW),
+        "pillow": frozenset(_PILLOW),
         "tensorflow": frozenset({"nearest", "area", *_KERNELS}),
         "torch": frozenset({"nearest", "nearest-exact", "bilinear", "bicubic"}),
+        "opencv": frozenset({"nearest", "bilinear", "bicubic", "area"}),
     }
 )
 
@@ -101,36 +102,71 @@ def resample(
     antialias: bool,
     part: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> NDArray[np.uint8]:
-    """Resize an image as TensorFlow or torch does it.
+    """Resize an image as a library does it.
 
     Parameters
     ----------
     pixels : uint8 array, shape (H, W, C)
+        With one channel or three.
     size : tuple of int
         Height and width of the result, in pixels.
-    library : {"tensorflow", "torch"}
+    library : {"pillow", "tensorflow", "torch", "opencv"}
     interpolation : str
         One of the library's ``FILTERS``.
     antialias : bool
-        Whether filters widen when they reduce. The nearest ones and ``area`` do not ask.
+        Whether filters widen when they reduce. The nearest ones and ``area`` do not ask, and
+        Pillow and OpenCV leave no choice.
     part : tuple of slice
         Rows and columns of the result that are wanted.
 
     Returns
     -------
     uint8 array
-        A new array, rounded to the nearest of 0 to 255, beyond which cubic filters may reach.
+        Rounded to the nearest of 0 to 255, beyond which cubic filters reach in floats.
     """
+    as_pillow = library == "torch" and antialias and interpolation in ("bilinear", "bicubic")
+    if library == "pillow" or as_pillow:
+        return resize_by_pillow(pixels, size, interpolation=interpolation)[part]
     rows, columns = (
         _taps(old, new, library=library, interpolation=interpolation, antialias=antialias)[kept]
         for old, new, kept in zip(pixels.shape[:2], size, part, strict=True)
     )
     if rows.weights is None or columns.weights is None:
         return pixels[rows.source, columns.source.T]
+    if library == "torch":
+        touched, source = np.unique(rows.source, return_inverse=True)
+        by_column = _rounded(_turned_and_weighed(pixels[touched], columns.source, columns.weights))
+        return _rounded(_weighed(by_column, source.reshape(rows.source.shape), rows.weights))
     by_row = _weighed(pixels, rows.source, rows.weights)
-    turned = np.ascontiguousarray(by_row.swapaxes(0, 1))
-    found = _weighed(turned, columns.source, columns.weights).swapaxes(0, 1)
-    return np.ascontiguousarray(np.clip(np.rint(found), 0, 255).astype(np.uint8))
+    return _rounded(_turned_and_weighed(by_row, columns.source, columns.weights))
+
+
+def resize_by_pillow(
+    pixels: NDArray[np.uint8],
+    size: tuple[int, int],
+    *,
+    interpolation: str,
+    box: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.uint8]:
+    """Resize an image, or a ``box`` (left, top, right, bottom) of it, by Pillow."""
+    height, width, channels = pixels.shape
+    image = Image.fromarray(
+        np.ascontiguousarray(pixels.reshape(height, width) if channels == 1 else pixels)
+    )
+    resized = image.resize(size[::-1], _PILLOW[interpolation], box=box)
+    return np.asarray(resized, dtype=np.uint8).reshape(*size, channels)
+
+
+def _rounded(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+
+
+def _turned_and_weighed(
+    pixels: NDArray[np.generic], source: NDArray[np.intp], weights: Weights
+) -> NDArray[np.float32]:
+    """Sum along the second axis."""
+    turned = np.ascontiguousarray(pixels.swapaxes(0, 1))
+    return _weighed(turned, source, weights).swapaxes(0, 1)
 
 
 def _weighed(
@@ -167,14 +203,12 @@ def _taps(
     size: int, length: int, *, library: Library, interpolation: str, antialias: bool
 ) -> _Taps:
     """Return how ``size`` pixels become ``length`` on one axis."""
-    if interpolation == "nearest-exact" or (library, interpolation) == ("tensorflow", "nearest"):
-        return _nearest(size, length, at=0.5)
-    if interpolation == "nearest":
-        return _nearest(size, length, at=0.0)
+    if interpolation in ("nearest", "nearest-exact"):
+        return _nearest(size, length, library=library, interpolation=interpolation)
     if interpolation == "area":
         return _area(size, length)
-    repeats_border = library == "torch" and interpolation == "bicubic" and not antialias
-    kernel = _TORCH_CUBIC if repeats_border else _KERNELS[interpolation]
+    repeats_border = library in ("torch", "opencv") and interpolation == "bicubic"
+    kernel = _BORDER_CUBIC if repeats_border else _KERNELS[interpolation]
     scale = size / length
     widened = max(scale, 1.0) if antialias else 1.0
     centre = ((np.arange(length) + 0.5) * scale)[:, np.newaxis]
@@ -187,11 +221,15 @@ def _taps(
     return _normalised(source, weights, size)
 
 
-def _nearest(size: int, length: int, *, at: float) -> _Taps:
-    # In single precision, as both libraries do it: where a point falls between two pixels, that
-    # decides which of them is taken.
-    scale = np.float32(size) / np.float32(length)
-    nearest = np.floor((np.arange(length, dtype=np.float32) + np.float32(at)) * scale)
+def _nearest(size: int, length: int, *, library: Library, interpolation: str) -> _Taps:
+    at = 0.5 if interpolation == "nearest-exact" or library == "tensorflow" else 0.0
+    # The precision is the library's: where a point falls between two pixels, it decides which of
+    # them is taken.
+    if library == "opencv":
+        nearest = np.floor((np.arange(length) + at) * (1 / (length / size)))
+    else:
+        scale = np.float32(size) / np.float32(length)
+        nearest = np.floor((np.arange(length, dtype=np.float32) + np.float32(at)) * scale)
     return _Taps(np.minimum(nearest.astype(np.intp), size - 1)[:, np.newaxis], None)
 
 

@@ -10,16 +10,35 @@ from worker.explain.geometry import UNSEEN, Geometry
 
 RESIZES = ["stretch", "crop", "pad"]
 SIDES = st.integers(1, 90)
+# What makes stored pixels upright, by the EXIF orientation that says so.
+TURNS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def geometry(resize="stretch", upload=(300, 451), model=(224, 224), channels=3, how="bilinear"):
+def geometry(
+    resize="stretch", upload=(300, 451), model=(224, 224), channels=3, how="bilinear", **changes
+):
     return Geometry(
         resize=resize,
         interpolation=how,
         upload_size=upload,
         input_size=model,
         channels=channels,
+        **changes,
     )
+
+
+def upright(stored, orientation):
+    turn = TURNS[orientation]
+    return stored if turn is None else np.asarray(Image.fromarray(stored).transpose(turn))
 
 
 def photograph(size, seed=0):
@@ -157,6 +176,90 @@ def test_the_size_of_an_input_pixel_is_told_in_upload_pixels():
     assert geometry(upload=(448, 672)).input_pixel == (2.0, 3.0)
     assert geometry("crop", upload=(448, 672)).input_pixel == (2.0, 2.0)
     assert geometry("pad", upload=(448, 672)).input_pixel[1] == 3.0
+
+
+@pytest.mark.parametrize("library", ["pillow", "tensorflow"])
+@pytest.mark.parametrize("resize", [*RESIZES, "short-side"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_an_orientation_that_production_ignores_leaves_the_model_the_stored_pixels(
+    orientation, resize, library
+):
+    stored = photograph((30, 47))
+    shown = upright(stored, orientation)
+    how = {"model": (16, 20), "library": library, "short_side": 22}
+    ignoring = geometry(resize, upload=shown.shape[:2], orientation=orientation, **how)
+    expected = geometry(resize, upload=(30, 47), **how).to_input(stored)
+    assert np.array_equal(ignoring.to_input(shown), expected)
+
+
+@pytest.mark.parametrize("resize", [*RESIZES, "short-side"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_segments_of_stored_pixels_are_found_where_people_see_them(orientation, resize):
+    stored = np.zeros((40, 64), np.uint8)
+    stored[12:20, 20:36] = 1
+    shown = upright(stored, orientation)
+    mapping = geometry(
+        resize, upload=shown.shape, model=(40, 64), orientation=orientation, short_side=40
+    )
+    seen = mapping.labels_to_input(shown)
+    assert np.array_equal(seen, stored)
+    assert np.array_equal(mapping.labels_to_upload(seen), shown)
+
+
+def test_an_input_pixel_of_an_upload_on_its_side_is_told_as_it_is_shown():
+    assert geometry(upload=(672, 448), orientation=6).input_pixel == (3.0, 2.0)
+
+
+def test_short_side_resizes_the_shorter_side_and_cuts_the_centre_out():
+    rgb = photograph((64, 128))
+    seen = geometry("short-side", upload=(64, 128), model=(28, 28), short_side=32).to_input(rgb)
+    resized = np.asarray(Image.fromarray(rgb).resize((64, 32), Image.Resampling.BILINEAR))
+    assert np.array_equal(seen, resized[2:30, 18:46])
+
+
+def test_short_side_leaves_its_margin_without_a_segment():
+    mapping = geometry("short-side", upload=(64, 128), model=(28, 28), short_side=32)
+    back = mapping.labels_to_upload(np.ones((28, 28), int))
+    assert np.argwhere(back == 1).min(axis=0).tolist() == [4, 36]
+    assert np.argwhere(back == 1).max(axis=0).tolist() == [59, 91]
+    assert mapping.input_pixel == (2.0, 2.0)
+
+
+def test_short_side_shows_black_where_the_crop_reaches_beyond_the_image():
+    mapping = geometry("short-side", upload=(20, 20), model=(10, 30), short_side=20)
+    seen = mapping.to_input(np.full((20, 20, 3), 90, np.uint8))
+    assert np.all(seen[:, 5:25] == 90)
+    assert not seen[:, :5].any()
+    assert not seen[:, 25:].any()
+    labels = mapping.labels_to_input(np.full((20, 20), 3))
+    assert set(labels[:, :5].ravel()) == {4}
+
+
+def test_short_side_needs_its_length():
+    with pytest.raises(ValueError, match="needs the length"):
+        geometry("short-side").to_input(photograph((300, 451)))
+
+
+@given(
+    resize=st.sampled_from([*RESIZES, "short-side"]),
+    library=st.sampled_from(["pillow", "tensorflow", "torch", "opencv"]),
+    upload=st.tuples(SIDES, SIDES),
+    model=st.tuples(SIDES, SIDES),
+    orientation=st.sampled_from(sorted(TURNS)),
+    short_side=st.integers(1, 120),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_size_is_mapped_as_any_library_does_it(
+    resize, library, upload, model, orientation, short_side
+):
+    mapping = geometry(
+        resize, upload=upload, model=model, library=library, orientation=orientation,
+        short_side=short_side,
+    )  # fmt: skip
+    white = mapping.to_input(np.full((*upload, 3), 255, np.uint8))
+    labels = mapping.labels_to_input(np.zeros(upload, int))
+    assert np.array_equal(white[..., 0] == 255, labels == 0)
+    assert mapping.labels_to_upload(np.zeros(model, int)).shape == upload
 
 
 def test_arrays_of_another_size_or_type_are_refused():
