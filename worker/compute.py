@@ -238,6 +238,7 @@ def _explain_on(
             classes=_classes(job),
             score=score,
             batch_size=predictor.batch_size,
+            frame=geometry.frame,
             custom_segments=None
             if upload.label_map is None
             else geometry.labels_to_input(upload.label_map),

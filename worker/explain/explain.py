@@ -16,9 +16,11 @@ from worker.explain.caveats import caveats
 from worker.explain.errors import UnknownClass
 from worker.explain.evidence import gather
 from worker.explain.explanation import (
+    WHOLE,
     ClassExplanation,
     Explanation,
     Floats,
+    Frame,
     Image,
     Prediction,
     Progress,
@@ -57,6 +59,7 @@ def explain(
     classes: TopClasses | Sequence[int],
     score: Score,
     batch_size: int,
+    frame: Frame = WHOLE,
     custom_segments: NDArray[np.integer[Any]] | None = None,
     on_progress: Progress = ignore,
 ) -> Explanation:
@@ -75,7 +78,10 @@ def explain(
         The port to the model.
     batch_size : int
         The most images in one batch.
-    custom_segments : (H, W) int, optional
+    frame : Frame
+        Where in the image the picture lies, h × w pixels. Padding around it belongs to no segment
+        and is never hidden.
+    custom_segments : (h, w) int, optional
         Label map for segmentation ``custom``; each distinct value is a segment.
     on_progress : Progress
         Told of each step. What it raises passes through, and so ends the explanation.
@@ -92,9 +98,10 @@ def explain(
     clock = _Clock()
     on_progress("segmenting", 0, options.samples)
     with clock("segment_s"):
-        segments = segment(image, options.segmentation, custom=custom_segments)
-        baseline = baseline_image(image, segments, options.baseline)
-        hiding = Hiding(image=image, baseline=baseline, segments=segments)
+        picture = image[frame]
+        segments = segment(picture, options.segmentation, custom=custom_segments)
+        baseline = baseline_image(picture, segments, options.baseline)
+        hiding = Hiding(image=image, baseline=baseline, segments=segments, frame=frame)
     scorer = Scorer(hiding, score, batch_size=batch_size)
     with clock("predict_s"):
         ends = Ends.of(scorer, hiding.segment_count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ Image = NDArray[np.uint8]
 Segments = NDArray[np.int32]
 Samples = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+# Rows and columns of the model's input that show the picture. What lies around it is padding.
+Frame = tuple[slice, slice]
+WHOLE: Final[Frame] = (slice(None), slice(None))
 
 # Batches of images (n, H, W, C) go in, their scores (n, classes) come out in the same order. The
 # producer uses one buffer for all batches, so whoever takes a batch has to read it before it takes
@@ -101,8 +105,8 @@ class Explanation:
         The five classes with the highest scores, best first (fewer if the model has fewer).
     classes : tuple of ClassExplanation
         In the order asked for; for the top classes, best first.
-    segments : (H, W) int32
-        Numbered 0 to S-1 without a gap, at the model's input size.
+    segments : (h, w) int32
+        Numbered 0 to S-1 without a gap, at the size that the picture has in the model's input.
     segments_sha256 : str
         Of the segments as little-endian int32, row by row.
     samples_used, samples_limit : int

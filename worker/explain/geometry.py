@@ -83,6 +83,12 @@ class Geometry:
         return (width, height) if self.orientation in _ON_ITS_SIDE else (height, width)
 
     @property
+    def frame(self) -> tuple[slice, slice]:
+        """Rows and columns of the model's input that show the upload; the others are padding."""
+        rows, columns = self.spans
+        return rows.frame, columns.frame
+
+    @property
     def input_pixel(self) -> tuple[float, float]:
         """Height and width of one pixel of the model's input, in upload pixels."""
         rows, columns = self.spans
@@ -110,9 +116,8 @@ class Geometry:
         """
         if rgb.dtype != np.uint8 or rgb.shape != (*self.upload_size, 3):
             raise ValueError(f"not a uint8 image of {self.upload_size}: {rgb.dtype} {rgb.shape}")
-        rows, columns = self.spans
         seen = np.zeros((*self.input_size, self.channels), dtype=np.uint8)
-        seen[rows.frame, columns.frame] = self._resized(self._as_stored(rgb))
+        seen[self.frame] = self._resized(self._as_stored(rgb))
         return seen
 
     def _resized(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -146,9 +151,9 @@ class Geometry:
 
         Returns
         -------
-        int32 array, shape (H, W)
-            Padding, which is no part of the upload, gets a label of its own, one above the
-            highest. Small segments may vanish when the upload is larger than the input.
+        int32 array, shape (h, w)
+            Of the frame: padding is no part of the upload and has no label. Small segments may
+            vanish when the upload is larger than the input.
 
         Raises
         ------
@@ -158,36 +163,45 @@ class Geometry:
         if labels.shape != self.upload_size:
             raise ValueError(f"label map {labels.shape} for an upload of {self.upload_size}")
         (rows, columns), (height, width) = self.spans, self._stored_size
-        padding = int(labels.max()) + 1
-        return _look_up(
+        found = _look_up(
             self._as_stored(labels),
             rows.to_upload(height, input_size=self.input_size[0]),
             columns.to_upload(width, input_size=self.input_size[1]),
-            outside=padding,
         )
+        return np.ascontiguousarray(found[self.frame])
+
+    def seen(self, labels: NDArray[Element]) -> NDArray[Element]:
+        """Return the part of a label map of the upload that the model sees, as a view."""
+        (rows, columns), (height, width) = self.spans, self._stored_size
+        stored = self._as_stored(labels)
+        return stored[_inside(rows.to_input(height)), _inside(columns.to_input(width))]
 
     def labels_to_upload(self, segments: NDArray[np.integer]) -> NDArray[np.int32]:
         """Bring segments of the model's input to the upload, by the nearest pixel.
 
         Parameters
         ----------
-        segments : integer array, shape (H, W)
+        segments : integer array, shape (h, w)
+            Of the frame.
 
         Returns
         -------
         int32 array, shape (Hu, Wu)
-            ``UNSEEN`` where the model does not look. Segments of the padding are not in it.
+            ``UNSEEN`` where the model does not look.
 
         Raises
         ------
         ValueError
-            If the array is not of this geometry's input size.
+            If the array is not of the frame's size.
         """
-        if segments.shape != self.input_size:
-            raise ValueError(f"segments {segments.shape} for an input of {self.input_size}")
         (rows, columns), (height, width) = self.spans, self._stored_size
-        found = _look_up(segments, rows.to_input(height), columns.to_input(width), outside=UNSEEN)
-        return self._upright(found)
+        if segments.shape != (rows.length, columns.length):
+            raise ValueError(
+                f"segments {segments.shape} for a frame of {rows.length} × {columns.length}"
+            )
+        whole = np.full(self.input_size, UNSEEN, dtype=np.int32)
+        whole[self.frame] = segments
+        return self._upright(_look_up(whole, rows.to_input(height), columns.to_input(width)))
 
     def _as_stored(self, upright: NDArray[Element]) -> NDArray[Element]:
         """Bring pixels of the upload to where they lie in its file; a view."""
@@ -214,11 +228,16 @@ def _look_up(
     labels: NDArray[np.integer],
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
-    *,
-    outside: int,
 ) -> NDArray[np.int32]:
     found = labels.astype(np.int32).take(rows, axis=0, mode="clip")
     found = found.take(columns, axis=1, mode="clip")
-    found[rows == UNSEEN, :] = outside
-    found[:, columns == UNSEEN] = outside
+    found[rows == UNSEEN, :] = UNSEEN
+    found[:, columns == UNSEEN] = UNSEEN
     return found
+
+
+def _inside(found: NDArray[np.intp]) -> slice:
+    """Return where an axis is seen, which is one piece of it."""
+    inside = found != UNSEEN
+    start = int(inside.argmax())
+    return slice(start, start + int(inside.sum()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.explain.explanation import Floats, Image, Samples, Segments
+from worker.explain.explanation import WHOLE, Floats, Frame, Image, Samples, Segments
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -17,15 +17,26 @@ class Hiding:
 
     Attributes
     ----------
-    image, baseline : (H, W, C) uint8
-        What a kept and what a hidden segment shows.
-    segments : (H, W) int32
+    image : (H, W, C) uint8
+        The untouched image as the model is given it, with padding if there is any.
+    baseline : (h, w, C) uint8
+        What hidden segments show.
+    segments : (h, w) int32
         Numbered 0 to S-1 without a gap.
+    frame : Frame
+        Where in the image the segments lie, h × w pixels. What is around them is padding: every
+        perturbed image shows it as the untouched one does.
     """
 
     image: Image
     baseline: Image
     segments: Segments
+    frame: Frame = WHOLE
+
+    @property
+    def picture(self) -> Image:
+        """(h, w, C) uint8: the image without padding, which kept segments show."""
+        return self.image[self.frame]
 
     @property
     def segment_count(self) -> int:
@@ -34,7 +45,7 @@ class Hiding:
 
     @property
     def areas(self) -> Floats:
-        """(S,): the segments' shares of the pixels."""
+        """(S,): the segments' shares of the picture."""
         return np.bincount(self.segments.ravel()) / self.segments.size
 
 
@@ -62,7 +73,9 @@ def batches(hiding: Hiding, samples: Samples, *, batch_size: int) -> Iterator[Im
     """
     if not len(samples):
         return
-    fill = hiding.baseline.ravel()
+    hidden = hiding.image.copy()
+    hidden[hiding.frame] = hiding.baseline
+    fill = hidden.ravel()
     difference = hiding.image.ravel() ^ fill
     order, lengths = _runs(hiding)
     masks = np.where(samples, np.uint8(255), np.uint8(0))
@@ -78,8 +91,11 @@ def batches(hiding: Hiding, samples: Samples, *, batch_size: int) -> Iterator[Im
 def _runs(hiding: Hiding) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Which segment each run of the flat image belongs to, and how many bytes the run has.
 
-    A mask is made of its runs three times as fast as byte by byte.
+    A mask is made of its runs three times as fast as byte by byte. Padding has no segment, and
+    any may stand for it: there is nothing in it that a mask could show or hide.
     """
-    flat = hiding.segments.ravel().astype(np.intp)
+    segments = np.zeros(hiding.image.shape[:2], dtype=np.intp)
+    segments[hiding.frame] = hiding.segments
+    flat = segments.ravel()
     starts = np.flatnonzero(np.diff(flat, prepend=-1))
     return flat[starts], np.diff(starts, append=flat.size) * hiding.image.shape[2]

@@ -74,11 +74,11 @@ def _image(samples: Samples, hiding: Hiding, options: ExplanationOptions) -> Flo
     A perturbed image differs from the image only where it shows the baseline, so the squares add
     up over hidden segments and no image has to be built.
     """
-    height, width, channels = hiding.image.shape
+    height, width, channels = hiding.picture.shape
     numbers = hiding.segments.ravel()
     energy = np.empty((hiding.segment_count, channels))
     for channel in range(channels):
-        shown = hiding.image[..., channel].astype(np.float64)
+        shown = hiding.picture[..., channel].astype(np.float64)
         squares = (shown - hiding.baseline[..., channel]) ** 2
         energy[:, channel] = np.bincount(numbers, weights=squares.ravel())
     norms = np.sqrt((~samples).astype(np.float64) @ energy)

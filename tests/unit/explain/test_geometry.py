@@ -111,22 +111,25 @@ def test_crop_leaves_what_the_model_does_not_see_without_a_segment():
     assert np.array_equal(back[0, 20:40], np.repeat(np.arange(10), 2))
 
 
-def test_segments_of_the_padding_do_not_reach_the_upload():
-    segments = np.zeros((30, 30), np.int32)
-    segments[10:20] = 1
-    back = geometry("pad", upload=(20, 60), model=(30, 30)).labels_to_upload(segments)
-    assert back.shape == (20, 60)
-    assert np.all(back == 1)
-
-
-def test_padding_is_a_segment_of_its_own_in_an_uploaded_label_map():
+def test_padding_has_no_label_on_the_way_there_and_none_on_the_way_back():
     labels = np.full((20, 60), 4)
     labels[:, 30:] = 7
-    seen = geometry("pad", upload=(20, 60), model=(30, 30)).labels_to_input(labels)
-    assert np.all(seen[:10] == 8)
-    assert np.all(seen[20:] == 8)
-    assert np.all(seen[10:20, :15] == 4)
-    assert np.all(seen[10:20, 15:] == 7)
+    mapping = geometry("pad", upload=(20, 60), model=(30, 30))
+    assert mapping.frame == (slice(10, 20), slice(0, 30))
+    seen = mapping.labels_to_input(labels)
+    assert seen.shape == (10, 30)
+    assert np.all(seen[:, :15] == 4)
+    assert np.all(seen[:, 15:] == 7)
+    assert np.array_equal(mapping.labels_to_upload(seen), labels)
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_the_part_of_a_label_map_that_is_seen_is_that_without_unseen_pixels(resize):
+    mapping = geometry(resize, upload=(20, 61), model=(10, 12))
+    labels = np.arange(20 * 61).reshape(20, 61)
+    height, width = (part.stop - part.start for part in mapping.frame)
+    back = mapping.labels_to_upload(np.zeros((height, width), int))
+    assert np.array_equal(mapping.seen(labels).ravel(), labels[back != UNSEEN])
 
 
 @given(
@@ -139,13 +142,15 @@ def test_padding_is_a_segment_of_its_own_in_an_uploaded_label_map():
 def test_any_size_maps_there_and_back(resize, upload, model, channels):
     mapping = geometry(resize, upload=upload, model=model, channels=channels)
     assert mapping.to_input(np.zeros((*upload, 3), np.uint8)).shape == (*model, channels)
-    back = mapping.labels_to_upload(np.arange(model[0] * model[1]).reshape(model))
+    frame = np.zeros(model, np.int64)[mapping.frame].shape
+    back = mapping.labels_to_upload(np.arange(frame[0] * frame[1]).reshape(frame))
     assert back.shape == upload
     assert back.min() >= UNSEEN
     if resize != "crop":
         assert (back != UNSEEN).all()
     labels = np.arange(upload[0] * upload[1]).reshape(upload)
-    assert mapping.labels_to_input(labels).shape == model
+    assert mapping.labels_to_input(labels).shape == frame
+    assert mapping.labels_to_input(labels).min() >= 0
 
 
 @given(resize=st.sampled_from(RESIZES), upload=st.tuples(SIDES, SIDES), factor=st.integers(1, 4))
@@ -168,7 +173,8 @@ def test_where_a_thing_is_agrees_between_pixels_and_labels(resize, upload):
     rgb = np.repeat((labels * 255).astype(np.uint8)[..., None], 3, axis=2)
     mapping = geometry(resize, upload=upload, model=(448, 448), how="area")
     by_pixels = np.argwhere(mapping.to_input(rgb)[..., 0] > 100).mean(axis=0)
-    by_label = np.argwhere(mapping.labels_to_input(labels) == 1).mean(axis=0)
+    corner = [part.start for part in mapping.frame]
+    by_label = np.argwhere(mapping.labels_to_input(labels) == 1).mean(axis=0) + corner
     assert np.allclose(by_pixels, by_label, atol=0.5)
 
 
@@ -231,8 +237,8 @@ def test_short_side_shows_black_where_the_crop_reaches_beyond_the_image():
     assert np.all(seen[:, 5:25] == 90)
     assert not seen[:, :5].any()
     assert not seen[:, 25:].any()
-    labels = mapping.labels_to_input(np.full((20, 20), 3))
-    assert set(labels[:, :5].ravel()) == {4}
+    assert mapping.frame == (slice(0, 10), slice(5, 25))
+    assert np.array_equal(mapping.labels_to_input(np.full((20, 20), 3)), np.full((10, 20), 3))
 
 
 def test_short_side_needs_its_length():
@@ -257,9 +263,15 @@ def test_any_size_is_mapped_as_any_library_does_it(
         short_side=short_side,
     )  # fmt: skip
     white = mapping.to_input(np.full((*upload, 3), 255, np.uint8))
+    shown = np.zeros(model, bool)
+    shown[mapping.frame] = True
+    assert np.array_equal(white[..., 0] == 255, shown)
     labels = mapping.labels_to_input(np.zeros(upload, int))
-    assert np.array_equal(white[..., 0] == 255, labels == 0)
-    assert mapping.labels_to_upload(np.zeros(model, int)).shape == upload
+    assert labels.shape == white[mapping.frame].shape[:2]
+    back = mapping.labels_to_upload(labels)
+    assert back.shape == upload
+    seen = np.arange(back.size).reshape(upload)
+    assert sorted(mapping.seen(seen).ravel()) == sorted(seen[back != UNSEEN])
 
 
 def test_arrays_of_another_size_or_type_are_refused():
