@@ -22,6 +22,7 @@ from web.documents import Problem
 from web.problems import MEDIA_TYPE, PROBLEMS, problem
 from worker import images
 from worker.jobs import errors as jobs
+from worker.jobs.redis_errors import store_error
 from worker.webhooks.outbox import NothingToRedeliver
 
 RETRY_AFTER_S = 5
@@ -129,6 +130,10 @@ class NoModels(RequestError):
     """No worker has published any model."""
 
 
+class NotReady(RequestError):
+    """Redis takes no jobs now. The message is for the operator, who asks for the health."""
+
+
 def pointer_to(path: Iterable[str | int]) -> str:
     """JSON pointer (RFC 6901) to a place in a document."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
@@ -161,6 +166,7 @@ class Rule:
 
 _CUT_SHORT = "The request is broken or was cut short."
 _STORE_DOWN = "The job store cannot be reached. Nothing was accepted; try again."
+_STORE_REFUSES = "The job store takes nothing at the moment. Nothing was accepted; try again."
 
 TABLE: dict[type[Exception], Rule] = {
     MalformedRequest: Rule(slug="invalid-request", status=400),
@@ -176,6 +182,7 @@ TABLE: dict[type[Exception], Rule] = {
     Unauthorized: Rule(slug="unauthorized", challenge='Bearer realm="limelight"'),
     Forbidden: Rule(slug="forbidden"),
     NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
+    NotReady: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     TooManyStreams: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     TooManyFetches: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     images.EmptyImage: Rule(slug="invalid-image"),
@@ -206,12 +213,7 @@ TABLE: dict[type[Exception], Rule] = {
     jobs.QueueUnavailable: Rule(
         slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S
     ),
-    # The rate limiter counts in memory while Redis is away, but of several requests that find it
-    # gone at the same moment all but one get its error.
-    redis.ConnectionError: Rule(
-        slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S
-    ),
-    redis.TimeoutError: Rule(slug="unavailable", detail=_STORE_DOWN, retry_after_s=RETRY_AFTER_S),
+    jobs.StoreRefuses: Rule(slug="unavailable", detail=_STORE_REFUSES, retry_after_s=RETRY_AFTER_S),
     jobs.JobTooLarge: Rule(
         slug="payload-too-large", detail="The image is larger than what one job may keep."
     ),
@@ -273,6 +275,10 @@ def _shown(answer: Response, page: ErrorPage) -> Response:
 def _answer(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _answer_http(error)
+    if isinstance(error, redis.RedisError):
+        # The rate limiter counts in memory while Redis cannot, but of several requests that find
+        # it so at the same moment all but one get its error.
+        error = store_error(error) or error
     rule = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if rule is None:
         _log.error("request failed", path=request.path, method=request.method, exc_info=error)

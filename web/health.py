@@ -9,10 +9,12 @@ from flask import Blueprint, Response
 
 from web.auth import open_to_all
 from web.documents import Live, Ready
+from web.errors import NotReady
 from web.job_view import timestamp
 from web.model_index import ModelIndex
 from web.ports import Catalogue
 from worker.jobs.condition import Condition
+from worker.jobs.errors import StoreRefuses
 
 # A worker tells of itself every ten seconds unless set otherwise; three times missed is silence.
 SILENT_S = 30.0
@@ -44,10 +46,15 @@ def blueprint(
     @health.get("/v2/health/ready")
     @open_to_all
     def ready() -> Response:
-        """Jobs can be accepted: Redis answers and knows a model. What else is wrong is said."""
+        """Jobs can be accepted: Redis takes writes, knows a model. What else is wrong is said."""
+        try:
+            now = condition()
+        except StoreRefuses as error:
+            raise NotReady(error.problem) from error
+        if now.refusal is not None:
+            raise NotReady(now.refusal)
         models.known()
         seen = catalogue.workers()
-        now = condition()
         shown: Ready = {
             "ready": True,
             "problems": [*now.problems, *_problems(now, seen)],

@@ -200,8 +200,12 @@ class KeyStore:
         """Return what sessions and share links are signed with; made by who asks first."""
         name = f"{self._prefix}::secret"
         with store_errors():
-            self._redis.set(name, secrets.token_urlsafe(_SECRET_BYTES), nx=True)
-            return cast("bytes", self._redis.get(name)).decode()
+            # Read first: sessions are good while Redis takes no writes.
+            found = cast("bytes | None", self._redis.get(name))
+            if found is None:
+                self._redis.set(name, secrets.token_urlsafe(_SECRET_BYTES), nx=True)
+                found = cast("bytes", self._redis.get(name))
+            return found.decode()
 
     def _valid(self, info: KeyInfo) -> KeyInfo | None:
         return info if info.is_valid(self._clock()) else None

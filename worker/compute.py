@@ -89,11 +89,11 @@ def compute(
         lease_s=min(ports.limits.lease_s, SEAT_LEASE_S),
     ) as admission:
         pinned = _resolve(job.request.version, model=model, ports=ports, heartbeat=heartbeat)
-        share_work(claim, pinned, ports=ports)
-        admission.take_seat()
+        heartbeat.outlast(partial(share_work, claim, pinned, ports=ports))
+        heartbeat.outlast(admission.take_seat)
         with heartbeat.renewing(admission.renew):
             report.enter("loading")
-            upload = _load(job, ports)
+            upload = heartbeat.outlast(partial(_load, job, ports))
             explained = _explain(
                 pinned,
                 claim,
@@ -108,7 +108,7 @@ def compute(
 
     report("drawing", explanation.samples_used, explanation.samples_limit)
     started = time.monotonic()
-    with Writer(ports.blobs, checkpoint=heartbeat.checkpoint) as writer:
+    with Writer(ports.blobs, outlast=heartbeat.outlast, checkpoint=heartbeat.checkpoint) as writer:
         on_upload = UploadSegments.measure(
             explained.geometry.labels_to_upload(explanation.segments),
             count=int(explanation.segments.max()) + 1,
@@ -191,7 +191,7 @@ def _explain(
         if current.version == pinned.version:
             raise
         log.info("model version gone", version=pinned.version, instead=current.version)
-        work_alone(claim, ports=ports)
+        heartbeat.outlast(partial(work_alone, claim, ports=ports))
     again = explain_on(current)
     warning = ResultWarning(
         code="model-version-changed",

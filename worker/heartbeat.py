@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+import stamina
 import structlog
 
 from worker.failures import TimedOut, failure_of
-from worker.jobs.errors import StaleClaim, StoreFull, StoreUnavailable
+from worker.jobs.errors import StaleClaim, StoreUnavailable
 from worker.jobs.store import Claim
 from worker.ports import JobStore, Limits
 
@@ -27,6 +28,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # How long past its limit a job may take to reach a checkpoint, or the exception that Celery raises
 # then, before this thread ends it from outside.
 OVERTIME_S = 10.0
+
+
+T = TypeVar("T")
 
 
 class Interrupted(Exception):
@@ -136,6 +140,28 @@ class Heartbeat:
         if self.remaining_s <= 0:
             raise TimedOut(self._limits.job_limit_s)
 
+    def outlast(self, call: Callable[[], T]) -> T:
+        """Call the store; while it is away, call again for as long as a lease lasts.
+
+        Raises
+        ------
+        LeaseLost, Canceled, ShuttingDown, TimedOut
+            As soon as there is a reason to stop.
+        StoreUnavailable
+            What it said last.
+        """
+        for attempt in stamina.retry_context(
+            on=StoreUnavailable,
+            attempts=None,
+            timeout=self._limits.lease_s,
+            wait_initial=0.1,
+            wait_max=1.0,
+        ):
+            with attempt:
+                self.checkpoint()
+                return call()
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
     def _beat(self) -> None:
         every = min(self._limits.beat_s, self._limits.lease_s / 3)
         while not self._lost and not self._ended.wait(every):
@@ -143,7 +169,7 @@ class Heartbeat:
                 self._beat_once()
             except StaleClaim:
                 self._lost = True
-            except (StoreUnavailable, StoreFull) as error:
+            except StoreUnavailable as error:
                 # Redis may be back before the lease has run out; only then is it lost.
                 log.warning("the lease could not be renewed", error=str(error))
                 self._lost = self._clock() - self._renewed > self._limits.lease_s

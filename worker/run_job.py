@@ -25,7 +25,6 @@ from worker.jobs.errors import (
     JobTooLarge,
     NotClaimable,
     StaleClaim,
-    StoreFull,
     StoreUnavailable,
     UnknownJob,
 )
@@ -57,7 +56,7 @@ MODEL_AWAY_S = 2.0
 # the storage is no attempt, and ends with the job's deadline at the latest; memory may be what the
 # job takes too much of, so it is one. JobTooLarge is a kind of full that the job brought with it.
 MAY_PASS: Mapping[type[BaseException], str | None] = MappingProxyType(
-    {StoreUnavailable: "storage", StoreFull: "storage", JobTooLarge: None, MemoryError: "memory"}
+    {StoreUnavailable: "storage", JobTooLarge: None, MemoryError: "memory"}
 )
 
 
@@ -229,7 +228,7 @@ def _end(ending: Ending, *, patience_s: float) -> Outcome:
     """Write the ending; while the store is away, try again for as long as the lease may last."""
     try:
         for attempt in stamina.retry_context(
-            on=(StoreUnavailable, StoreFull),
+            on=StoreUnavailable,
             attempts=None,
             timeout=patience_s,
             wait_initial=0.1,
@@ -240,7 +239,7 @@ def _end(ending: Ending, *, patience_s: float) -> Outcome:
     except StaleClaim:
         log.warning("another worker has the job, nothing was changed", meant=ending.outcome)
         return "lost"
-    except (StoreUnavailable, StoreFull) as error:
+    except StoreUnavailable as error:
         log.warning("the job could not be ended", meant=ending.outcome, error=str(error))
         return "lost"
     return ending.outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -21,12 +22,21 @@ class Writer:
     Parameters
     ----------
     blobs : BlobStore
+    outlast : callable
+        Calls what it is given, again while the store is away.
     checkpoint : callable
         Called before each wait at the end. What it raises ends the waiting as an error does.
     """
 
-    def __init__(self, blobs: BlobStore, *, checkpoint: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        *,
+        outlast: Callable[[Callable[[], None]], None],
+        checkpoint: Callable[[], None],
+    ) -> None:
         self._blobs = blobs
+        self._outlast = outlast
         self._checkpoint = checkpoint
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._writes: deque[Future[None]] = deque()
@@ -41,7 +51,7 @@ class Writer:
         """
         while self._writes and self._writes[0].done():
             self._writes.popleft().result()
-        self._writes.append(self._thread.submit(self._blobs.put, key, data))
+        self._writes.append(self._thread.submit(self._outlast, partial(self._blobs.put, key, data)))
 
     def __enter__(self) -> Self:
         return self

@@ -10,9 +10,10 @@ import redis
 
 from worker.jobs.client_store import NEARLY_FULL
 from worker.jobs.connection import connect, store_errors
-from worker.jobs.errors import StoreUnavailable
+from worker.jobs.errors import StoreMisconfigured, StoreRefuses, StoreUnavailable
 from worker.jobs.job import QueueName
 from worker.jobs.keys import QUEUES, Keys
+from worker.jobs.redis_errors import NO_CLUSTER, problem_of
 from worker.jobs.settings import StoreSettings
 
 
@@ -41,6 +42,8 @@ class Condition:
         Bytes; a limit of 0 means none.
     problems : tuple of str
         What is wrong with how Redis is set up or filled, each with its cure.
+    refusal : str or None
+        Why Redis takes no writes, with its cure: the first of the problems. None while it does.
     """
 
     at: float
@@ -50,18 +53,21 @@ class Condition:
     memory_used: int
     memory_limit: int
     problems: tuple[str, ...]
+    refusal: str | None = None
 
 
 def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Condition:
-    """Read all facts in one round trip.
+    """Read all facts, and whether Redis takes writes, in one round trip.
 
     Raises
     ------
     StoreUnavailable
-        If Redis does not answer, which is the first thing that anybody wants to know.
+        If Redis does not answer, which is the first thing that anybody wants to know, or answers
+        that it cannot serve. ``StoreMisconfigured`` if it is a cluster.
     """
     keys = Keys(prefix)
     with store_errors(), client.pipeline(transaction=False) as pipeline:
+        pipeline.info("cluster")
         pipeline.time()
         pipeline.info("memory")
         pipeline.info("persistence")
@@ -70,9 +76,19 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
         for queue in QUEUES:
             pipeline.zcard(keys.waiting(queue))
             pipeline.zrange(keys.waiting(queue), 0, 0, withscores=True)
-        (seconds, micros), memory, persistence, open_jobs, deliveries, *counts = pipeline.execute()
+        # A write that Redis refuses whenever it would refuse any, and that changes nothing: so
+        # nothing goes to its disk or its replicas, however often it is asked.
+        pipeline.setrange(keys.probe, 0, b"")
+        cluster, *facts, written = pipeline.execute(raise_on_error=False)
+        if isinstance(cluster, Mapping) and int(cluster.get("cluster_enabled", 0)):
+            raise StoreMisconfigured(NO_CLUSTER, answer="cluster_enabled:1")
+        if error := next((one for one in (cluster, *facts) if isinstance(one, Exception)), None):
+            raise error
+    (seconds, micros), memory, persistence, open_jobs, deliveries, *counts = facts
     now = seconds + micros / 1e6
     used, limit = int(memory["used_memory"]), int(memory["maxmemory"])
+    refusal = problem_of(written) if isinstance(written, redis.RedisError) else None
+    found = _problems(memory, persistence, share=used / limit if limit else 0.0)
     return Condition(
         at=now,
         backlogs={
@@ -83,7 +99,8 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
         deliveries=deliveries,
         memory_used=used,
         memory_limit=limit,
-        problems=tuple(_problems(memory, persistence, share=used / limit if limit else 0.0)),
+        problems=tuple(found if refusal is None else [refusal, *found]),
+        refusal=refusal,
     )
 
 
@@ -93,6 +110,8 @@ def problems_at_start(settings: StoreSettings) -> tuple[str, ...]:
     try:
         with connect(settings) as client:
             return read_condition(client).problems
+    except StoreRefuses as error:
+        return (error.problem,)
     except StoreUnavailable as error:
         reason = str(error).removesuffix(".")
         return (f"{reason}. Jobs are served as soon as it can be reached",)

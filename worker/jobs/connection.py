@@ -10,24 +10,13 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from worker.jobs.errors import StoreFull, StoreUnavailable
+from worker.jobs.redis_errors import store_error
 from worker.jobs.redis_url import RedisUrl, parse
 from worker.jobs.settings import StoreSettings
 
 # Redis answers within milliseconds. When a worker's peer has vanished, it waits in vain for a
 # message, for the job's record, and to call the next job: all together must be over within 15 s.
 SOCKET_TIMEOUT_S = 2.0
-
-# Answers of a Redis that is there but cannot serve now; each may pass.
-_UNAVAILABLE = (
-    redis.ConnectionError,  # Includes BusyLoadingError and refused passwords.
-    redis.TimeoutError,
-    redis.exceptions.NoPermissionError,  # An ACL user that may too little, until that is mended.
-    redis.ReadOnlyError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.MasterDownError,
-    redis.exceptions.TryAgainError,
-)
 
 
 def connect(settings: StoreSettings) -> redis.Redis:
@@ -79,7 +68,7 @@ def sentinel_options(where: RedisUrl) -> dict[str, Any]:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn what redis-py raises into ``StoreUnavailable`` and ``StoreFull``.
+    """Turn what redis-py raises into ``StoreUnavailable``, its kinds, and ``StoreFull``.
 
     An answer that only a mistake of ours can cause, such as a script with a syntax error, passes
     unchanged.
@@ -87,10 +76,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        text = str(error)
-        # A type of its own, except from a script on Redis 6, which wraps the text.
-        if "command not allowed when used memory > 'maxmemory'" in text:
-            raise StoreFull("Redis has reached its maxmemory") from error
-        if isinstance(error, _UNAVAILABLE) or text.startswith("MISCONF"):
-            raise StoreUnavailable(f"Redis cannot be used: {text}") from error
-        raise
+        ours = store_error(error)
+        if ours is None:
+            raise
+        raise ours from error

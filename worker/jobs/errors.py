@@ -63,7 +63,26 @@ class StoreUnavailable(JobsError):
     """Redis, or the blob store, cannot be reached or does not answer in time."""
 
 
-class StoreFull(JobsError):
+class StoreRefuses(StoreUnavailable):
+    """Redis is there, and answers that it cannot serve or write now.
+
+    Attributes
+    ----------
+    problem : str
+        What is wrong and what to do, without addresses and names: whoever may ask for the
+        service's health may read it. The message also has Redis's own words.
+    """
+
+    def __init__(self, problem: str, *, answer: str) -> None:
+        super().__init__(f"{problem}. Redis says: {answer}")
+        self.problem = problem
+
+
+class StoreMisconfigured(StoreRefuses):
+    """Redis cannot serve until an operator changes a setting, here or there."""
+
+
+class StoreFull(StoreUnavailable):
     """The store has no room for this. What was asked was not done."""
 
 

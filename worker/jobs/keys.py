@@ -121,6 +121,11 @@ class Keys:
         """Hash: worker to the time when it was last seen and the models that it serves."""
         return f"{self.prefix}::workers"
 
+    @property
+    def probe(self) -> str:
+        """A key that never exists: writing nothing to it tells whether Redis takes writes."""
+        return f"{self.prefix}::probe"
+
     def of_traffic(self, model: str) -> list[str]:
         """Return the keys of a model's traffic, in the order that ``lua/traffic.lua`` reads.
 

@@ -15,8 +15,8 @@ from kombu.entity import Exchange
 from kombu.entity import Queue as BrokerQueue
 from kombu.exceptions import OperationalError
 
-from worker.jobs.connection import SOCKET_TIMEOUT_S, sentinel_options
-from worker.jobs.errors import QueueUnavailable
+from worker.jobs.connection import SOCKET_TIMEOUT_S, sentinel_options, store_errors
+from worker.jobs.errors import QueueUnavailable, StoreUnavailable
 from worker.jobs.job import JobRef, QueueName
 from worker.jobs.keys import QUEUES
 from worker.jobs.redis_url import RedisUrl, parse
@@ -158,14 +158,15 @@ class Queue:
         Raises
         ------
         QueueUnavailable
-            If the broker cannot be reached. The sweeper publishes the job later.
+            If the broker cannot be reached or takes nothing. The sweeper publishes the job later.
         """
         try:
-            self._app.send_task(
-                TASK_NAME,
-                args=[str(ref)],
-                queue=queue_name,
-                priority=CALLED if is_called else USUAL,
-            )
-        except (OperationalError, CeleryError) as error:
+            with store_errors():
+                self._app.send_task(
+                    TASK_NAME,
+                    args=[str(ref)],
+                    queue=queue_name,
+                    priority=CALLED if is_called else USUAL,
+                )
+        except (OperationalError, CeleryError, StoreUnavailable) as error:
             raise QueueUnavailable(f"the queue cannot be reached: {error}") from error

@@ -19,7 +19,7 @@ from typing import Protocol, cast
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from worker.jobs.errors import ErasedJob, StoreFull, StoreUnavailable, UnknownJob
+from worker.jobs.errors import ErasedJob, StoreUnavailable, UnknownJob
 from worker.jobs.job import Job, JobRef, Status
 from worker.telemetry import spans
 from worker.telemetry.trace import HEADER
@@ -98,7 +98,7 @@ class Dispatcher:
                 self._progress.clear()
                 try:
                     self._start_due(pool)
-                except (StoreUnavailable, StoreFull) as error:
+                except StoreUnavailable as error:
                     log.warning("the store is away, trying again", error=str(error))
                     stop.wait(STORE_AWAY_S)
                 # Earlier if a slot has become free.
@@ -152,7 +152,7 @@ class Dispatcher:
         try:
             # Timeouts may be set shorter.
             slow = self._try(parcel).error == "timeout" or monotonic() - began > PROMPT_S
-        except (StoreUnavailable, StoreFull) as error:
+        except StoreUnavailable as error:
             # It stays in hand until the lease ends, and is then sent again with the same id.
             log.warning("the store is away, a webhook waits", error=str(error))
         except Exception:
@@ -166,7 +166,7 @@ class Dispatcher:
         began = datetime.now(UTC)
         try:
             outcome = self._send(parcel, began)
-        except (StoreUnavailable, StoreFull):
+        except StoreUnavailable:
             raise
         except (UnknownJob, ErasedJob):
             outcome = Outcome(error="erased", detail="The job was erased before it could be told.")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -27,13 +28,18 @@ class GatedBlobs(FakeBlobs):
         super().put(key, data)
 
 
+def once(call: Callable[[], None]) -> None:
+    """Call once: here no store is away."""
+    call()
+
+
 def go_on() -> None:
     """Have no reason to stop."""
 
 
 def test_who_puts_goes_on_before_it_is_stored_and_leaves_after() -> None:
     blobs = GatedBlobs()
-    with Writer(blobs, checkpoint=go_on) as writer:
+    with Writer(blobs, outlast=once, checkpoint=go_on) as writer:
         writer.put("one", b"1")
         writer.put("two", b"2")
         assert blobs.begun.wait(10)
@@ -47,7 +53,7 @@ def test_an_error_is_raised_by_the_next_put() -> None:
     blobs.gate.set()
 
     def put_until_told() -> None:
-        with Writer(blobs, checkpoint=go_on) as writer:
+        with Writer(blobs, outlast=once, checkpoint=go_on) as writer:
             writer.put("one", b"1")
             for number in range(1000):
                 writer.put(f"other {number}", b"2")
@@ -63,7 +69,7 @@ def test_an_error_of_the_last_is_raised_at_the_end() -> None:
     blobs.gate.set()
 
     def put_two() -> None:
-        with Writer(blobs, checkpoint=go_on) as writer:
+        with Writer(blobs, outlast=once, checkpoint=go_on) as writer:
             writer.put("first", b"1")
             writer.put("last", b"2")
 
@@ -76,7 +82,7 @@ def test_an_interruption_drops_what_has_not_begun_and_waits_for_the_rest() -> No
     blobs = GatedBlobs()
 
     def be_interrupted() -> None:
-        with Writer(blobs, checkpoint=go_on) as writer:
+        with Writer(blobs, outlast=once, checkpoint=go_on) as writer:
             writer.put("begun", b"1")
             assert blobs.begun.wait(10)
             writer.put("waiting", b"2")
@@ -96,7 +102,7 @@ def test_a_reason_to_stop_ends_the_waiting_at_the_end() -> None:
         raise KeyboardInterrupt
 
     def put_two() -> None:
-        with Writer(blobs, checkpoint=stop) as writer:
+        with Writer(blobs, outlast=once, checkpoint=stop) as writer:
             writer.put("begun", b"1")
             assert blobs.begun.wait(10)
             writer.put("waiting", b"2")
