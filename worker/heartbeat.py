@@ -156,6 +156,7 @@ class Heartbeat:
             timeout=self._limits.lease_s,
             wait_initial=0.1,
             wait_max=1.0,
+            wait_jitter=0.1,
         ):
             with attempt:
                 self.checkpoint()

@@ -314,6 +314,7 @@ class FixedCatalogue:
         self.seen: dict[str, float] = {"host/1": NOW}
         self.backlogs = {"interactive": Backlog(depth=0, oldest_s=0.0)}
         self.problems: tuple[str, ...] = ()
+        self.refusal: str | None = None
         self.reads = 0
         self.down = False
 
@@ -336,6 +337,7 @@ class FixedCatalogue:
             memory_used=0,
             memory_limit=0,
             problems=self.problems,
+            refusal=self.refusal,
         )
 
     def _check(self) -> None:

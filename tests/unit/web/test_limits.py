@@ -102,7 +102,15 @@ def unreachable_redis():
     return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=Away))
 
 
-def test_requests_that_find_redis_gone_at_the_same_moment_are_refused_at_worst(make_service):
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.ConnectionError("away"),
+        redis.ReadOnlyError("You can't write against a read only replica."),
+        redis.ResponseError("NOREPLICAS Not enough good replicas to write."),
+    ],
+)
+def test_requests_that_find_redis_gone_at_the_same_moment_are_refused_at_worst(make_service, error):
     both = threading.Barrier(2)
 
     class Vanishes(redis.Connection):
@@ -110,7 +118,7 @@ def test_requests_that_find_redis_gone_at_the_same_moment_are_refused_at_worst(m
             with contextlib.suppress(threading.BrokenBarrierError):
                 both.wait(timeout=5)
             both.abort()
-            raise redis.ConnectionError("away")
+            raise error
 
         connect_check_health = connect
 

@@ -10,6 +10,7 @@ from tests.unit.web.conftest import LABELS, model
 from tests.unit.web.fakes import NOW, SECRET_ADDRESS
 from web.problems import PROBLEMS
 from worker.jobs.condition import Backlog
+from worker.jobs.errors import StoreMisconfigured, StoreRefuses
 
 URL = "/v1/explanations"
 UNKNOWN = "exp_" + "0" * 32
@@ -71,6 +72,35 @@ def test_it_is_not_ready_without_the_store(service):
     answer = service.client.get("/v2/health/ready")
     assert answer.status_code == 503
     assert answer.get_json()["type"] == "/problems/unavailable"
+
+
+def test_it_is_not_ready_while_redis_takes_no_writes_and_says_why(service):
+    service.catalogue.refusal = "Redis takes no writes (NOREPLICAS): bring the replicas back"
+    answer = service.client.get("/v2/health/ready")
+    assert answer.status_code == 503
+    assert answer.get_json()["detail"] == service.catalogue.refusal
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_it_is_not_ready_where_redis_serves_nothing_and_tells_no_address(service):
+    def refuse():
+        raise StoreMisconfigured("Redis runs in cluster mode", answer=f"MOVED 1 {SECRET_ADDRESS}")
+
+    service.catalogue._check = refuse
+    answer = service.client.get("/v2/health/ready")
+    assert answer.status_code == 503
+    assert answer.get_json()["detail"] == "Redis runs in cluster mode"
+
+
+def test_clients_are_told_to_come_back_and_not_what_redis_lacks(service):
+    def refuse():
+        raise StoreRefuses("Redis is a replica", answer="READONLY")
+
+    service.store._check = refuse
+    answer = service.client.post(f"{URL}/{UNKNOWN}/cancel")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "replica" not in answer.text
 
 
 def test_it_is_not_ready_where_redis_was_emptied_so_that_no_model_is_known(make_service):

