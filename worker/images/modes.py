@@ -1,8 +1,8 @@
-"""Pixels of any mode as 8-bit RGB on white, or as labels."""
+"""Pixels of any mode as 8-bit RGB, or as labels."""
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from PIL import Image, ImageChops
 
@@ -11,8 +11,11 @@ from worker.images.errors import BadLabelMap
 _BYTE: Final = 8
 
 
-def to_rgb(image: Image.Image, *, sixteen_bit: bool) -> Image.Image:
-    """Bring any mode to RGB, on white where it is transparent."""
+Alpha = Literal["white", "black", "drop"]
+
+
+def to_rgb(image: Image.Image, *, sixteen_bit: bool, alpha: Alpha = "white") -> Image.Image:
+    """Bring any mode to RGB, on white or black where it is transparent, or with what is hidden."""
     transparent = image.info.get("transparency")
     if image.mode.startswith("I"):
         rgb = _scale_to_8_bits(image, transparent).convert("RGBA")
@@ -24,7 +27,9 @@ def to_rgb(image: Image.Image, *, sixteen_bit: bool) -> Image.Image:
         rgb = image.convert("RGBA")
     else:
         return image.convert("RGB")
-    canvas = Image.new("RGB", rgb.size, "white")
+    if alpha == "drop":
+        return rgb.convert("RGB")
+    canvas = Image.new("RGB", rgb.size, alpha)
     canvas.paste(rgb, mask=rgb.getchannel("A"))
     return canvas
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from PIL import Image, ImageFile
 
@@ -19,9 +19,10 @@ from worker.images.checks import (
     open_header,
 )
 from worker.images.errors import BadLabelMap, InvalidImage, TooManyPixels
+from worker.images.fast_dct import with_fast_dct
 from worker.images.formats import JPEG, PNG, format_of, sniff
 from worker.images.jpeg import check_coding
-from worker.images.modes import bits_used, to_labels, to_rgb
+from worker.images.modes import Alpha, bits_used, to_labels, to_rgb
 from worker.images.png import pixels_alone
 
 _EXIF_ORIENTATION: Final = 0x0112
@@ -41,6 +42,24 @@ _LIES_ON_ITS_SIDE: Final = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Decoding:
+    """Where decoders differ, and production's has to be followed.
+
+    Attributes
+    ----------
+    alpha : {"white", "black", "drop"}
+        What a transparent pixel becomes: blended with white or black, or the colour that is stored
+        under it, whatever that is.
+    jpeg_dct : {"accurate", "fast"}
+        The inverse cosine transform of libjpeg-turbo: accurate in Pillow, OpenCV and torchvision,
+        fast in TensorFlow.
+    """
+
+    alpha: Alpha = "white"
+    jpeg_dct: Literal["accurate", "fast"] = "accurate"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
     """An upload as pixels.
 
@@ -50,6 +69,10 @@ class Decoded:
         Mode RGB, fully loaded, EXIF orientation applied, no metadata.
     width, height : int
         Pixels, after EXIF orientation.
+    orientation : int
+        The EXIF orientation that was applied, 1 to 8; 1 where the pixels are stored upright.
+    has_alpha : bool
+        Whether the file says of any pixel how transparent it is.
     sha256 : str
         Hexadecimal digest of the uploaded bytes.
     bits_used : int or None
@@ -60,6 +83,8 @@ class Decoded:
     image: Image.Image
     width: int
     height: int
+    orientation: int
+    has_alpha: bool
     sha256: str
     bits_used: int | None = None
 
@@ -81,16 +106,18 @@ class Inspected:
     sha256: str
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes, how: Decoding | None = None) -> Decoded:
     """Decode an upload, whatever its file name says.
 
-    Alpha is composited on white; CMYK, palette, grey and 16-bit images become 8-bit RGB (16 bits
-    are scaled, not clipped). Colour profiles are ignored, as model servers' decoders ignore them.
+    CMYK, palette, grey and 16-bit images become 8-bit RGB (16 bits are scaled, not clipped).
+    Colour profiles are ignored, as model servers' decoders ignore them.
 
     Parameters
     ----------
     data : bytes
         A PNG, JPEG or WebP file.
+    how : Decoding, optional
+        Alpha on white and the accurate cosine transform if None.
 
     Returns
     -------
@@ -107,18 +134,29 @@ def decode(data: bytes) -> Decoded:
     InvalidImage
         If the file is damaged or animated, or its shape is out of bounds.
     """
+    how = Decoding() if how is None else how
     file_format = sniff(data)
     with decoder_errors():
         sixteen_bit = has_sixteen_bits(data, file_format)
-        with open_header(_picture(data, file_format), file_format) as image:
+        picture = _picture(data, file_format)
+        with open_header(picture, file_format) as image:
             orientation = _load(image, data, file_format)
             used = bits_used(image) if sixteen_bit else None
-            rgb = to_rgb(image, sixteen_bit=sixteen_bit)
+            fast = file_format == JPEG and how.jpeg_dct == "fast"
+            pixels = with_fast_dct(image, picture) if fast else image
+            rgb = to_rgb(pixels, sixteen_bit=sixteen_bit, alpha=how.alpha)
+            has_alpha = image.has_transparency_data
         rgb.info.clear()
         if orientation in _TRANSPOSE:
             rgb = rgb.transpose(_TRANSPOSE[orientation])
     return Decoded(
-        image=rgb, width=rgb.width, height=rgb.height, sha256=_digest(data), bits_used=used
+        image=rgb,
+        width=rgb.width,
+        height=rgb.height,
+        orientation=orientation if orientation in _TRANSPOSE else _UPRIGHT,
+        has_alpha=has_alpha,
+        sha256=_digest(data),
+        bits_used=used,
     )
 
 

@@ -12,11 +12,12 @@ from itertools import product
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin
 
 from tests.support.chunks import PNG_SIGNATURE, chunk
 from worker.images import (
     BadLabelMap,
+    Decoding,
     EmptyImage,
     ImageError,
     InvalidImage,
@@ -148,6 +149,44 @@ def test_alpha_is_composited_on_white(image, expected):
     for file_format in ("PNG", "WEBP"):
         data = encoded(image, file_format, **({"lossless": True} if file_format == "WEBP" else {}))
         assert decode(data).image.getpixel((5, 5)) == expected
+
+
+@pytest.mark.parametrize(
+    ("alpha", "expected"), [("white", (205, 204, 204)), ("black", (1, 0, 0)), ("drop", (5, 0, 0))]
+)
+def test_alpha_becomes_what_production_makes_of_it(alpha, expected):
+    data = encoded(Image.new("RGBA", SIZE, (5, 0, 0, 51)))
+    assert decode(data, Decoding(alpha=alpha)).image.getpixel((5, 5)) == expected
+
+
+def test_dropped_alpha_shows_what_a_transparent_colour_hid():
+    image = Image.new("P", SIZE, 1)
+    image.putpalette([9, 0, 0, 200, 0, 0])
+    image.putpixel((0, 0), 0)
+    decoded = decode(encoded(image, transparency=0), Decoding(alpha="drop"))
+    assert decoded.image.getpixel((0, 0)) == (9, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "expected"),
+    [
+        (gradient(), {}, False),
+        (gradient(), {"transparency": (1, 2, 3)}, True),
+        (gradient().convert("RGBA"), {}, True),
+        (gradient().convert("LA"), {}, True),
+    ],
+)
+def test_whether_a_file_speaks_of_alpha_is_told(image, options, expected):
+    assert decode(encoded(image, **options)).has_alpha is expected
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_of_any_mode_is_decoded_by_the_fast_transform_too(mode):
+    data = encoded(gradient().convert(mode), "JPEG", quality=95)
+    fast, accurate = decode(data, Decoding(jpeg_dct="fast")), decode(data)
+    assert fast.image.size == accurate.image.size
+    difference = ImageChops.difference(fast.image, accurate.image)
+    assert max(high for _, high in difference.getextrema()) < 16
 
 
 def test_the_transparent_colour_of_a_palette_is_white():
