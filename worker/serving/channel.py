@@ -201,15 +201,14 @@ def open_channel(
     target = target_of(address)
     if profile.proxy is not None and target is not None:
         # gRPC's own option for a proxy yields to no_proxy of the environment. So the proxy is what
-        # we connect to, and these say where it is to connect us, and as whom.
+        # we connect to, and these say where it is to connect us, and as whose callers.
         address, server_name = profile.proxy.address, server_name or target.host
-        options += [
-            ("grpc.http_connect_server", f"{target}"),
-            ("grpc.default_authority", f"{target}"),
-        ]
+        options += [("grpc.http_connect_server", str(target))]
         if (authorization := profile.proxy.authorization) is not None:
             header = f"Proxy-Authorization:{authorization}"
             options.append(("grpc.http_connect_headers", header))
+        if credentials is None:
+            options.append(("grpc.default_authority", str(target)))
     if credentials is None:
         return grpc.insecure_channel(address, options=options)
     if server_name is not None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from worker.serving import discovery
+from worker.serving import discovery, http_answers
 from worker.serving.calls import (
     Caller,
     CallRecord,
@@ -191,7 +191,8 @@ class ServedModel:
         except ProfileMismatch as error:
             return list(error.problems)
         except PredictorError as error:
-            if error.grpc_status == "UNAVAILABLE":
+            answered = http_answers.fault_of(error.context) is not None
+            if error.grpc_status == "UNAVAILABLE" and not answered:
                 return [error.detail, _UNREACHABLE]
             return [error.detail, *self._versions(error, timeout_s=timeout_s)]
         return []
