@@ -17,7 +17,19 @@ pytestmark = pytest.mark.integration
 
 # Each kind has a test in this folder that carries it out, reads it, or applies it. What is drawn
 # or computed with pencil and paper is for people.
-KINDS = {"bash", "python", "javascript", "toml", "json", "diff", "text", "drawing"}
+KINDS = {
+    "bash",
+    "python",
+    "javascript",
+    "toml",
+    "json",
+    "diff",
+    "text",
+    "drawing",
+    "nginx",
+    "caddy",
+    "yaml",
+}
 # What a page of HTML has a browser fetch.
 LOADED = r'<(?:script|img|link|iframe)[^>]*(?:src|href)="([^"]+)'
 
