@@ -143,9 +143,13 @@ def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Reques
             write=timeout.write,
             pool=timeout.pool,
         )
+    # Links of a service that is published below a path have that path already.
+    base, path = http.base_url.path, call.path
+    if path.startswith(base):
+        path = f"/{path.removeprefix(base)}"
     return http.build_request(
         call.method,
-        call.path,
+        path,
         params=call.params or None,
         headers=call.headers,
         data=call.form or None,

@@ -12,6 +12,7 @@ from web.answers import as_json
 from web.errors import MalformedRequest
 from web.job_view import job_view
 from web.parsing import FILES, Submission
+from web.paths import path_prefix
 from web.ports import Reservations
 from web.submit import Submitter
 from worker.jobs.errors import JobsError
@@ -76,7 +77,7 @@ class Acceptance:
 
     def _accept(self, submission: Submission, ref: JobRef, traceparent: str | None) -> Accepted:
         job = self.submitter.submit(submission, ref=ref, traceparent=traceparent)
-        return Accepted(job_id=job.ref.id, body=as_json(job_view(job)))
+        return Accepted(job_id=job.ref.id, body=as_json(job_view(job, prefix=path_prefix())))
 
     def _keep(self, reservation: Reservation, accepted: Accepted) -> None:
         try:

@@ -14,11 +14,13 @@ from web.auth import needs, needs_any_key, open_to_all
 from web.documents import SessionView, ShareLink
 from web.doorkeeper import check_csrf
 from web.errors import Unauthorized, UnsupportedContentType
-from web.job_view import job_path, timestamp
+from web.job_view import timestamp
 from web.keyring import KeyRing
+from web.paths import job_path, path_prefix
 from web.ports import JobStore
 from web.principal import Principal, principal
 from web.schemas import RequestModel, validate
+from web.session_cookie import SessionCookie
 from web.sessions import COOKIE, Session, Sessions
 from web.shares import PARAMETER, Shares
 from worker.jobs.errors import UnknownJob
@@ -42,16 +44,18 @@ class Share(RequestModel):
 
 
 def blueprint(
-    *, ring: KeyRing, sessions: Sessions, shares: Shares, store: JobStore, secure_cookies: bool
+    *, ring: KeyRing, sessions: Sessions, shares: Shares, store: JobStore, cookie: SessionCookie
 ) -> Blueprint:
     """Make the routes over what they need."""
     access = Blueprint("access", __name__)
-    _add_sessions(access, ring=ring, sessions=sessions, secure=secure_cookies)
+    _add_sessions(access, ring=ring, sessions=sessions, cookie=cookie)
     _add_shares(access, shares=shares, store=store)
     return access
 
 
-def _add_sessions(access: Blueprint, *, ring: KeyRing, sessions: Sessions, secure: bool) -> None:
+def _add_sessions(
+    access: Blueprint, *, ring: KeyRing, sessions: Sessions, cookie: SessionCookie
+) -> None:
     @access.post("/session")
     @open_to_all
     def sign_in() -> Response:
@@ -60,15 +64,7 @@ def _add_sessions(access: Blueprint, *, ring: KeyRing, sessions: Sessions, secur
             raise Unauthorized
         text, session = sessions.open(who)
         answer = _json(_session_view(who, session))
-        answer.set_cookie(
-            COOKIE,
-            text,
-            max_age=sessions.lasts_s,
-            path="/",
-            secure=secure,
-            httponly=True,
-            samesite="Strict",
-        )
+        cookie.set(answer, text, lasts_s=sessions.lasts_s)
         return answer
 
     @access.get("/session")
@@ -85,7 +81,7 @@ def _add_sessions(access: Blueprint, *, ring: KeyRing, sessions: Sessions, secur
             check_csrf(session)
             sessions.end(session)
         answer = Response(status=204)
-        answer.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite="Strict")
+        cookie.delete(answer)
         return answer
 
 
@@ -98,7 +94,7 @@ def _add_shares(access: Blueprint, *, shares: Shares, store: JobStore) -> None:
             raise UnknownJob
         job = store.get(principal().ref(job_id))
         token, expires_at = shares.make(principal(), job.ref.id, expires_in_s=asked.expires_in_s)
-        url = f"{job_path(job.ref.id)}?{PARAMETER}={token}"
+        url = f"{job_path(job.ref.id, prefix=path_prefix())}?{PARAMETER}={token}"
         link: ShareLink = {"url": url, "token": token, "expires_at": timestamp(expires_at)}
         return _json(link, status=201)
 

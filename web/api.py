@@ -14,9 +14,10 @@ from web.auth import needs
 from web.documents import ModelList
 from web.errors import NotFound
 from web.evidence import evidence_of
-from web.job_view import job_path, job_view, model_view, overlays_made
+from web.job_view import job_view, model_view, overlays_made
 from web.model_index import ModelIndex
 from web.parsing import read_submission
+from web.paths import job_path, path_prefix
 from web.ports import Images, Ports
 from web.principal import principal
 from web.tracing import request_trace
@@ -52,7 +53,7 @@ def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance, images: I
             traceparent=str(request_trace()),
         )
         answer = json_answer(accepted.body, status=202)
-        answer.headers["Location"] = job_path(accepted.job_id)
+        answer.headers["Location"] = job_path(accepted.job_id, prefix=path_prefix())
         if accepted.is_replay:
             answer.headers["Idempotency-Replayed"] = "true"
         answer.headers["Retry-After"] = RETRY_AFTER_S
@@ -63,7 +64,7 @@ def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance, images: I
     @needs("read", shared=True)
     def poll(job_id: str) -> Response:
         job = find_job(ports.store, job_id)
-        body = as_json(job_view(job))
+        body = as_json(job_view(job, prefix=path_prefix()))
         tag = blake2b(body, digest_size=16).hexdigest()
         answer = _tagged(tag) or json_answer(body)
         answer.set_etag(tag)
@@ -120,13 +121,17 @@ def _add_models(api: Blueprint, *, models: ModelIndex) -> None:
     @needs("read")
     def list_models() -> Response:
         entries = [entry for _, entry in sorted(models.all().items())]
-        shown: ModelList = {"models": [model_view(one, with_labels=False) for one in entries]}
+        prefix = path_prefix()
+        shown: ModelList = {
+            "models": [model_view(one, with_labels=False, prefix=prefix) for one in entries]
+        }
         return json_answer(shown)
 
     @api.get("/v1/models/<name>")
     @needs("read")
     def show_model(name: str) -> Response:
-        return json_answer(model_view(models.named(name), with_labels=True))
+        shown = model_view(models.named(name), with_labels=True, prefix=path_prefix())
+        return json_answer(shown)
 
 
 def _not_made(job: Job) -> str:
@@ -157,7 +162,7 @@ def _tag_of(job: Job, name: str) -> str:
 
 
 def _evidence(job: Job, ports: Ports) -> Response:
-    parts = evidence_of(job, ports.blobs)
+    parts = evidence_of(job, ports.blobs, prefix=path_prefix())
     # What is missing altogether is found before the answer has begun.
     answer = Response(chain([next(parts)], parts), content_type="application/zip")
     name = f"limelight-{job.ref.id}.zip"

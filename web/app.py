@@ -12,11 +12,14 @@ from prometheus_client import CollectorRegistry
 from web import access_api, api, errors, health, metrics, owner_api, pages, tracing, webhook_api
 from web.acceptance import Acceptance
 from web.doorkeeper import Doorkeeper
+from web.forwarding import Forwarding
+from web.hosts import TrustedHosts
 from web.keyring import KeyRing
 from web.limits import RateLimits
 from web.model_index import ModelIndex
 from web.parsing import Request
 from web.ports import Blobs, Catalogue, Images, JobStore, Keys, Outbox, Ports, Queue, Reservations
+from web.session_cookie import SessionCookie
 from web.sessions import Sessions
 from web.settings import WebSettings
 from web.shares import Shares
@@ -98,10 +101,18 @@ def create_app(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=MAX_FORM_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_FORM_PARTS,
-        TRUSTED_HOSTS=list(settings.trusted_hosts),
+    )
+    # A path that is written otherwise is another: a redirect would lose the body of a POST.
+    app.url_map.merge_slashes = False
+    app.wsgi_app = Forwarding(  # type: ignore[method-assign]
+        app.wsgi_app,
+        proxies=settings.trusted_proxies,
+        headers=settings.proxy_headers,
+        prefix=None if settings.public is None else settings.public.prefix,
     )
     tracing.attend(app)
     metrics.RequestMetrics().attend(app)
+    TrustedHosts(settings.answered_hosts).attend(app)
     access = _guard(app, settings, keys=keys, store=store)
     RateLimits(tenants, limiter_redis).attend(app)
     acceptance = Acceptance(submitter=submitter, reservations=reservations)
@@ -136,6 +147,7 @@ def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) ->
     secret = keys.secret if given is None else given.get_secret_value
     ring = KeyRing(keys)
     sessions = Sessions(Tickets(secret, purpose="session"), ring, lasts_s=settings.session_s)
+    cookie = SessionCookie(secure=settings.cookies_are_secure)
     shares = Shares(Tickets(secret, purpose="share"), ring)
     Doorkeeper(ring, sessions=sessions, shares=shares, anonymous=settings.admits_anonymous).attend(
         app
@@ -146,11 +158,15 @@ def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) ->
             sessions=sessions,
             shares=shares,
             store=store,
-            secure_cookies=settings.cookies_are_secure,
+            cookie=cookie,
         )
     )
     return Access(
-        ring=ring, sessions=sessions, shares=shares, secure_cookies=settings.cookies_are_secure
+        ring=ring,
+        sessions=sessions,
+        shares=shares,
+        cookie=cookie,
+        public_origin=None if settings.public is None else str(settings.public.origin),
     )
 
 

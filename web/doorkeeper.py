@@ -9,6 +9,7 @@ from flask import Flask, current_app, g, request
 from web.auth import Guarded
 from web.errors import Forbidden, Unauthorized
 from web.keyring import KeyRing
+from web.keys import KEY_PREFIX
 from web.parsing import form_of
 from web.principal import ANONYMOUS, Principal
 from web.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
@@ -63,22 +64,17 @@ class Doorkeeper:
         if who is not None:
             return who
         if not self._anonymous or self._ring.configured():
-            raise Unauthorized
+            raise Unauthorized(foreign="Authorization" in request.headers)
         refuse_other_sites()
         return ANONYMOUS
 
     def _by_header(self) -> Principal | None:
-        """Return the holder of the key in a header; None if there is none.
-
-        ``Authorization`` may be another's where the key has a header of its own: a proxy's Basic.
-        """
-        own = request.headers.get(KEY_HEADER)
-        text = request.headers.get("Authorization") if own is None else f"Bearer {own}"
-        if text is None:
+        """Return the holder of the key in a header; None if there is none."""
+        key = _key_of_request()
+        if key is None:
             return None
-        scheme, _, key = text.partition(" ")
-        who = self._ring.holder_of(key.strip())
-        if who is None or scheme.lower() != "bearer":
+        who = self._ring.holder_of(key)
+        if who is None:
             raise Unauthorized
         return who
 
@@ -132,6 +128,19 @@ def refuse_other_sites() -> None:
     """
     if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Forbidden("A page of another site may not do this.")
+
+
+def _key_of_request() -> str | None:
+    """Return the key that was sent, good or not.
+
+    What ``Authorization`` holds besides is a proxy's or its identity provider's, and none of ours.
+    """
+    own = request.headers.get(KEY_HEADER)
+    if own is not None:
+        return own.strip()
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    key = text.strip()
+    return key if scheme.lower() == "bearer" and key.startswith(KEY_PREFIX) else None
 
 
 def _has_cookies() -> bool:

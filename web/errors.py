@@ -16,9 +16,10 @@ import redis
 import structlog
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException
 
 from web.documents import Problem
+from web.paths import path_prefix
 from web.problems import MEDIA_TYPE, PROBLEMS, problem
 from worker import images
 from worker.jobs import errors as jobs
@@ -102,10 +103,32 @@ class NotFound(RequestError):
 
 
 class Unauthorized(RequestError):
-    """No key, or one that is not good; which of them is not told."""
+    """No key, or one that is not good; which of them is not told.
+
+    Parameters
+    ----------
+    foreign : bool
+        Whether the header Authorization holds what can be no key of ours, whoever sent it.
+    """
+
+    def __init__(self, *, foreign: bool = False) -> None:
+        detail = "This needs an API key: send it in the header Authorization: Bearer ..."
+        if foreign:
+            detail = (
+                "The header Authorization holds no API key of this service (Bearer ll_...). If it "
+                "belongs to a proxy, send the key in the header Limelight-Api-Key."
+            )
+        super().__init__(detail)
+
+
+class UnknownHost(RequestError):
+    """The request is for a host that is not answered for."""
 
     def __init__(self) -> None:
-        super().__init__("This needs an API key: send it in the header Authorization: Bearer ...")
+        super().__init__(
+            "The Host header names a host that this server does not answer for. The operator lists "
+            "its names in LIMELIGHT_TRUSTED_HOSTS."
+        )
 
 
 class Forbidden(RequestError):
@@ -180,6 +203,7 @@ TABLE: dict[type[Exception], Rule] = {
     UnknownClass: Rule(slug="unknown-class"),
     NotFound: Rule(slug="not-found"),
     Unauthorized: Rule(slug="unauthorized", challenge='Bearer realm="limelight"'),
+    UnknownHost: Rule(slug="invalid-request", status=400),
     Forbidden: Rule(slug="forbidden"),
     NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
     NotReady: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
@@ -295,13 +319,7 @@ def _answer_http(error: HTTPException) -> Response:
         # A redirect to the path as it is written in the routes, for instance.
         return cast("Response", error.get_response(request.environ))
     rule = _BY_STATUS.get(status, Rule(slug="invalid-request" if status < 500 else "internal"))  # noqa: PLR2004
-    detail = rule.detail or error.name
-    if isinstance(error, SecurityError):
-        detail = (
-            "The Host header names a host that this server does not answer for. The operator "
-            "lists its names in LIMELIGHT_TRUSTED_HOSTS."
-        )
-    answer = respond(rule, detail=detail, status=status)
+    answer = respond(rule, detail=rule.detail or error.name, status=status)
     for name, value in error.get_headers(request.environ):
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
@@ -316,12 +334,13 @@ def respond(
     fields: Sequence[FieldError] = (),
 ) -> Response:
     """Problem details as a response to the current request."""
-    path = quote(request.path)
+    path = quote(path_prefix() + request.path)
     body = problem(
         rule.slug,
         detail=detail or rule.detail or "",
         status=status or rule.status,
         instance=path if len(path) <= _MAX_INSTANCE else None,
+        prefix=path_prefix(),
     )
     if fields:
         body["errors"] = [{"pointer": field.pointer, "detail": field.detail} for field in fields]

@@ -14,6 +14,7 @@ from werkzeug.http import http_date
 
 from web import sse
 from web.errors import MalformedRequest, TooManyStreams
+from web.paths import path_prefix
 from web.ports import JobStore
 from web.streams import Streams
 from worker.jobs.events import Event
@@ -41,6 +42,8 @@ class StreamResponse(Response):
         self._streams = streams
         self._ref = ref
         self._seen = seen
+        # Neither the thread of the streams nor the server's knows the request.
+        self._prefix = path_prefix()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Hand gunicorn's socket over; elsewhere, answer as any other view does."""
@@ -52,14 +55,21 @@ class StreamResponse(Response):
         # ``detach`` leaves gunicorn an object without a socket, so that it cannot close the
         # connection: see web.server.
         connection = socket.socket(fileno=taken.detach())
-        self._streams.add(connection, ref=self._ref, after=self._seen, head=head, chunked=chunked)
+        self._streams.add(
+            connection,
+            ref=self._ref,
+            after=self._seen,
+            prefix=self._prefix,
+            head=head,
+            chunked=chunked,
+        )
         raise HandedOver
 
     def _through_pair(self) -> Iterator[bytes]:
         """Pass the stream on where the server keeps its sockets, at the cost of a thread."""
         ours, theirs = socket.socketpair()
         with ours:
-            self._streams.add(theirs, ref=self._ref, after=self._seen)
+            self._streams.add(theirs, ref=self._ref, after=self._seen, prefix=self._prefix)
             while data := ours.recv(65_536):
                 yield data
 
@@ -112,7 +122,8 @@ def _whole(events: list[Event], job: Job) -> Response:
         # The client has seen the end. This status tells an EventSource to connect no more.
         return _headed(Response(status=204))
     messages = [
-        sse.ended(event, job) if sse.is_last(event) else sse.happened(event) for event in events
+        sse.message(event, job if sse.is_last(event) else None, prefix=path_prefix())
+        for event in events
     ]
     return _headed(Response(b"".join(messages)))
 

@@ -37,7 +37,7 @@ class _Outlet(io.RawIOBase):
         return taken
 
 
-def evidence_of(job: Job, blobs: Blobs) -> Iterator[bytes]:
+def evidence_of(job: Job, blobs: Blobs, *, prefix: str) -> Iterator[bytes]:
     """Yield a zip file: the job, its upload, the figures and pictures, and their digests.
 
     No more than one member is in memory at a time. ``SHA256SUMS`` is for ``sha256sum -c``. The
@@ -48,6 +48,8 @@ def evidence_of(job: Job, blobs: Blobs) -> Iterator[bytes]:
     job : Job
         One that succeeded.
     blobs : Blobs
+    prefix : str
+        What the links of ``job.json`` begin with.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def evidence_of(job: Job, blobs: Blobs) -> Iterator[bytes]:
     sums: list[str] = []
     at = max(datetime.fromtimestamp(job.finished_at or 0, UTC), _EPOCH)
     with zipfile.ZipFile(outlet, "w") as archive:
-        for name, data in _members(job, blobs):
+        for name, data in _members(job, blobs, prefix):
             sums.append(f"{sha256(data).hexdigest()}  {name}\n")
             _add(archive, f"{job.ref.id}/{name}", data, at)
             yield outlet.take()
@@ -66,11 +68,11 @@ def evidence_of(job: Job, blobs: Blobs) -> Iterator[bytes]:
     yield outlet.take()
 
 
-def _members(job: Job, blobs: Blobs) -> Iterator[tuple[str, bytes]]:
+def _members(job: Job, blobs: Blobs, prefix: str) -> Iterator[tuple[str, bytes]]:
     fence = (job.result or {})["fence"]
     upload = blobs.get(upload_key(job.ref))
     yield f"image.{extension_of(upload)}", upload
-    yield "job.json", as_json(job_view(job))
+    yield "job.json", as_json(job_view(job, prefix=prefix))
     names = ["attributions.json", "segments.png"]
     for index, styles in overlays_made(job).items():
         names += [f"overlays/{index}/{style}.{kind}" for style, kind in styles.items()]

@@ -52,6 +52,8 @@ class Follower:
     ref : JobRef
     after : EventId
         The latest event that it was sent.
+    prefix : str
+        What the paths that it is told begin with.
     head : bytes
         What the answer begins with.
     chunked : bool
@@ -63,6 +65,7 @@ class Follower:
     connection: socket.socket
     ref: JobRef
     after: EventId
+    prefix: str
     head: bytes
     chunked: bool
     opened_at: float

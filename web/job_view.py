@@ -18,23 +18,21 @@ from web.job_documents import (
     Segments,
     Timings,
 )
-from web.problems import PROBLEMS, type_uri
+from web.paths import job_path, model_path, problem_path, webhook_path
+from web.problems import PROBLEMS
 from worker.jobs import job as jobs
 from worker.jobs.catalogue import ModelEntry
 
 
-def job_path(job_id: str) -> str:
-    """Path of a job."""
-    return f"/v1/explanations/{job_id}"
+def job_view(job: jobs.Job, *, prefix: str) -> Job:
+    """Show a job: what is not computed yet is null, and only what exists is linked to.
 
-
-def webhook_path(job_id: str) -> str:
-    """Path of the delivery log of a job's webhook."""
-    return f"{job_path(job_id)}/webhook"
-
-
-def job_view(job: jobs.Job) -> Job:
-    """Show a job: what is not computed yet is null, and only what exists is linked to."""
+    Parameters
+    ----------
+    job : Job
+    prefix : str
+        What all paths begin with.
+    """
     result: Mapping[str, Any] = job.result or {}
     request = job.request
     return {
@@ -62,19 +60,19 @@ def job_view(job: jobs.Job) -> Job:
         "warnings": list(result.get("warnings", ())),
         "hidden_score": result.get("hidden_score"),
         "predictions": result.get("predictions"),
-        "explanations": _explanations(job),
+        "explanations": _explanations(job, prefix),
         "samples": result.get("samples") or _samples_to_come(request.options),
         "segments": _segments(result),
         "options": result.get("options") or dict(request.options),
         "timings": _timings(result.get("timings", {})),
-        "error": None if job.error is None else _failure(job.error, instance=job_path(job.ref.id)),
-        "links": _links(job),
+        "error": None if job.error is None else _failure(job, job.error, prefix),
+        "links": _links(job, prefix),
     }
 
 
-def job_summary(job: jobs.Job) -> JobSummary:
+def job_summary(job: jobs.Job, *, prefix: str) -> JobSummary:
     """Show a job in a list: some members of what ``job_view`` shows."""
-    shown = job_view(job)
+    shown = job_view(job, prefix=prefix)
     return {
         "id": shown["id"],
         "status": shown["status"],
@@ -109,7 +107,7 @@ def timestamp(seconds: float | None) -> str | None:
     return text.replace("+00:00", "Z")
 
 
-def model_view(entry: ModelEntry, *, with_labels: bool) -> Model:
+def model_view(entry: ModelEntry, *, with_labels: bool, prefix: str) -> Model:
     """Show a model; its class names are many, so a list goes without them."""
     shown: Model = {
         "name": entry.name,
@@ -123,7 +121,7 @@ def model_view(entry: ModelEntry, *, with_labels: bool) -> Model:
         "problem": entry.problem,
         "warnings": list(entry.warnings),
         "seen_at": timestamp(entry.seen_at),
-        "links": {"self": f"/v1/models/{entry.name}"},
+        "links": {"self": model_path(entry.name, prefix=prefix)},
     }
     if with_labels:
         shown["labels"] = None if entry.labels is None else list(entry.labels)
@@ -147,10 +145,11 @@ def _segments(result: Mapping[str, Any]) -> Segments:
     return found or {"count": None, "sha256": None}
 
 
-def _explanations(job: jobs.Job) -> list[Explanation] | None:
+def _explanations(job: jobs.Job, prefix: str) -> list[Explanation] | None:
     if job.result is None:
         return None
-    return [_explanation(kept, path=job_path(job.ref.id)) for kept in job.result["explanations"]]
+    path = job_path(job.ref.id, prefix=prefix)
+    return [_explanation(kept, path=path) for kept in job.result["explanations"]]
 
 
 def _explanation(kept: Explanation, *, path: str) -> Explanation:
@@ -184,24 +183,24 @@ def _timings(seconds: Mapping[str, float]) -> Timings:
     }
 
 
-def _failure(failure: jobs.Failure, *, instance: str) -> Failure:
+def _failure(job: jobs.Job, failure: jobs.Failure, prefix: str) -> Failure:
     # A worker of another version may report a type that this process does not know yet.
     slug = failure.type if failure.type in PROBLEMS else "internal"
     kind = PROBLEMS[slug]
     return {
-        "type": type_uri(slug),
+        "type": problem_path(slug, prefix=prefix),
         "title": kind.title,
         "status": kind.status,
         "detail": failure.detail,
-        "instance": instance,
+        "instance": job_path(job.ref.id, prefix=prefix),
         "stage": failure.stage,
         "retryable": failure.retryable,
         "grpc_status": failure.grpc_status,
     }
 
 
-def _links(job: jobs.Job) -> JobLinks:
-    path = job_path(job.ref.id)
+def _links(job: jobs.Job, prefix: str) -> JobLinks:
+    path = job_path(job.ref.id, prefix=prefix)
     links: JobLinks = {"self": path, "image": f"{path}/image"}
     if not job.is_terminal:
         links["cancel"] = f"{path}/cancel"
@@ -211,5 +210,5 @@ def _links(job: jobs.Job) -> JobLinks:
         links["segments"] = f"{path}/segments.png"
         links["evidence"] = f"{path}/evidence.zip"
     if job.request.webhook is not None:
-        links["webhook"] = webhook_path(job.ref.id)
+        links["webhook"] = webhook_path(job.ref.id, prefix=prefix)
     return links

@@ -20,7 +20,8 @@ from worker.jobs.job import is_tenant
 
 _ID_BYTES, _SECRET_BYTES = 6, 32
 # \Z, because $ also matches before a newline at the end.
-_TEXT = re.compile(r"^ll_(?P<id>[0-9a-f]{12})_[A-Za-z0-9_-]{43}\Z")
+KEY_PREFIX = "ll_"
+_TEXT = re.compile(rf"^{KEY_PREFIX}(?P<id>[0-9a-f]{{12}})_[A-Za-z0-9_-]{{43}}\Z")
 # A text that is no key is looked up under an id that none has, so that it takes as long.
 _NO_ID = "0" * 12
 _NO_HASH = "0" * 64
@@ -118,7 +119,7 @@ class KeyStore:
             created_at=now,
             expires_at=None if expires_in_s is None else now + expires_in_s,
         )
-        text = f"ll_{info.id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+        text = f"{KEY_PREFIX}{info.id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
         with store_errors(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(self._key(info.id), mapping=_record(info, sha256=_hash(text)))
             pipeline.sadd(self._all, info.id)

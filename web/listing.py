@@ -72,10 +72,10 @@ def read_cursor(cursor: str | None) -> Position | None:
     return position
 
 
-def page_view(page: Page) -> JobPage:
-    """Show a page."""
+def page_view(page: Page, *, prefix: str) -> JobPage:
+    """Show a page; ``prefix`` is what all paths begin with."""
     return {
-        "explanations": [job_summary(job) for job in page.jobs],
+        "explanations": [job_summary(job, prefix=prefix) for job in page.jobs],
         "next": None if page.next is None else _cursor(page.next),
     }
 

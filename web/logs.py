@@ -21,6 +21,7 @@ def add_request(_: Any, __: str, event: structlog.typing.EventDict) -> structlog
     if not has_request_context():
         return event
     event.setdefault("trace_id", request_trace().trace_id)
+    event.setdefault("client", request.remote_addr)
     if "principal" in g:
         event.setdefault("tenant", g.principal.tenant)
     job = (request.view_args or {}).get("job_id")

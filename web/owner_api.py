@@ -9,6 +9,7 @@ from web.answers import RETRY_AFTER_S, find_job, json_answer, ref_of
 from web.auth import needs
 from web.job_view import job_view
 from web.listing import page_view, read_cursor, read_query
+from web.paths import path_prefix
 from web.ports import Ports
 from web.principal import principal
 from web.streams import Streams
@@ -29,7 +30,7 @@ def blueprint(*, ports: Ports, streams: Streams) -> Blueprint:
             limit=query.limit,
             after=read_cursor(query.cursor),
         )
-        answer = json_answer(page_view(page))
+        answer = json_answer(page_view(page, prefix=path_prefix()))
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
@@ -43,7 +44,7 @@ def blueprint(*, ports: Ports, streams: Streams) -> Blueprint:
     @needs("submit")
     def cancel(job_id: str) -> Response:
         job = ports.store.request_cancel(ref_of(job_id))
-        answer = json_answer(job_view(job), status=202)
+        answer = json_answer(job_view(job, prefix=path_prefix()), status=202)
         answer.headers["Cache-Control"] = "no-store"
         if not job.is_terminal:
             answer.headers["Retry-After"] = RETRY_AFTER_S

@@ -14,7 +14,8 @@ from web.docs_page import Page, code
 from web.documents import ProblemPage
 from web.errors import NotFound
 from web.openapi.document import build
-from web.problems import PROBLEMS, type_uri
+from web.paths import path_prefix, problem_path
+from web.problems import PROBLEMS
 
 _HERE = Path(__file__).resolve().parent
 TEMPLATES = str(_HERE / "templates")
@@ -23,23 +24,30 @@ _JSON, _HTML = "application/json", "text/html"
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 # They change with the version of the service alone; browsers ask again all the same.
 _CACHE = "public, max-age=300"
+# A proxy may pass on what clients write into its header.
+_MOST_PREFIXES = 8
 
 
 class Contract:
-    """The document of the application, made when it is first asked for."""
+    """The document of the application, made when it is first asked for below a prefix."""
 
     def __init__(self) -> None:
-        self._made: tuple[bytes, Page] | None = None
+        self._made: dict[str, tuple[bytes, Page]] = {}
 
     def read(self) -> tuple[bytes, Page]:
         """Return it for programs and for people.
 
         Threads that come first at once each make it; it is the same.
         """
-        if self._made is None:
-            document = build(current_app, version=version("limelight"))
-            self._made = as_json(document), Page(document)
-        return self._made
+        prefix = path_prefix()
+        made = self._made.get(prefix)
+        if made is None:
+            document = build(current_app, version=version("limelight"), prefix=prefix)
+            made = as_json(document), Page(document)
+            if len(self._made) >= _MOST_PREFIXES:
+                self._made.clear()
+            self._made[prefix] = made
+        return made
 
 
 def blueprint() -> Blueprint:
@@ -63,7 +71,7 @@ def blueprint() -> Blueprint:
             raise NotFound(f"There is no such type. Those that exist: {', '.join(PROBLEMS)}.")
         kind = PROBLEMS[slug]
         shown: ProblemPage = {
-            "type": type_uri(slug),
+            "type": problem_path(slug, prefix=path_prefix()),
             "title": kind.title,
             "status": kind.status,
             "advice": kind.advice,

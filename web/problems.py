@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from web.documents import Problem
+from web.paths import problem_path
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -179,18 +180,18 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
 )
 
 
-def type_uri(slug: str) -> str:
-    """Path that identifies a type and shows its page."""
-    return f"/problems/{slug}"
-
-
 def problem(
-    slug: str, *, detail: str, status: int | None = None, instance: str | None = None
+    slug: str,
+    *,
+    detail: str,
+    status: int | None = None,
+    instance: str | None = None,
+    prefix: str = "",
 ) -> Problem:
     """Problem details (RFC 9457) of a type in ``PROBLEMS``."""
     kind = PROBLEMS[slug]
     body: Problem = {
-        "type": type_uri(slug),
+        "type": problem_path(slug, prefix=prefix),
         "title": kind.title,
         "status": kind.status if status is None else status,
         "detail": detail,

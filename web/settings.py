@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from typing import Annotated, Any, Literal
@@ -9,13 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from worker.jobs.environment import EnvironmentSettings
+from web.forwarding import Headers, IpNetwork
+from worker.jobs.host_names import checked_hosts
+from worker.jobs.public_url import PublicSettings
 from worker.telemetry.endpoint import Address, checked
 
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 
-class WebSettings(EnvironmentSettings):
+class WebSettings(PublicSettings):
     """What the operator may set. Times are in seconds, sizes in bytes."""
 
     bind: str = Field("127.0.0.1:8000", description="host:port to listen on.")
@@ -49,13 +52,23 @@ class WebSettings(EnvironmentSettings):
     secure_cookies: bool | None = Field(
         None,
         description="Whether browsers send the session's cookie over HTTPS only; if unset, "
-        "wherever other machines can connect.",
+        "wherever other machines can connect or the request came over HTTPS.",
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1"),
         min_length=1,
         description="Host names that are answered for, separated by commas; .example.org means "
-        "its subdomains too.",
+        "its subdomains too. That of LIMELIGHT_PUBLIC_URL is one by itself.",
+    )
+    trusted_proxies: Annotated[tuple[IpNetwork, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of reverse proxies, separated by commas: what they say "
+        "of a request in their headers is believed.",
+    )
+    proxy_headers: Headers = Field(
+        "x-forwarded",
+        description="Which headers the trusted proxies write: x-forwarded (X-Forwarded-For and its "
+        "like) or forwarded (RFC 7239).",
     )
     image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -85,14 +98,23 @@ class WebSettings(EnvironmentSettings):
     @field_validator("trusted_hosts", "image_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
-            try:
-                return json.loads(value)
-            except json.JSONDecodeError as error:
-                raise ValueError("must be host names, separated by commas") from error
-        return tuple(host.strip() for host in value.split(",") if host.strip())
+        return _listed(value)
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _are_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_hosts(names)
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, value: Any) -> Any:
+        try:
+            return tuple(ipaddress.ip_network(text) for text in _listed(value))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "must be addresses or networks separated by commas, such as 10.1.2.3 or "
+                "10.1.0.0/16; host names are not looked up"
+            ) from error
 
     @field_validator("image_hosts")
     @classmethod
@@ -140,8 +162,28 @@ class WebSettings(EnvironmentSettings):
         return self.address.is_loopback or self.allow_anonymous
 
     @property
-    def cookies_are_secure(self) -> bool:
-        """``secure_cookies``, or what it is if unset."""
-        if self.secure_cookies is None:
-            return not self.address.is_loopback
-        return self.secure_cookies
+    def answered_hosts(self) -> tuple[str, ...]:
+        """``trusted_hosts``, and that of ``public_url``."""
+        own = () if self.public is None else (self.public.origin.host,)
+        return (*self.trusted_hosts, *own)
+
+    @property
+    def cookies_are_secure(self) -> bool | None:
+        """``secure_cookies``, or what it is if unset; None means as the request came."""
+        if self.secure_cookies is not None:
+            return self.secure_cookies
+        over_tls = self.public is not None and self.public.origin.scheme == "https"
+        return True if over_tls or not self.address.is_loopback else None
+
+
+def _listed(value: Any) -> Any:
+    """Read text with commas or JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            # An IPv6 address begins like that, too.
+            pass
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -49,6 +49,11 @@ def is_last(event: Event) -> bool:
     return event.type in TERMINAL
 
 
+def message(event: Event, job: Job | None, *, prefix: str) -> bytes:
+    """Show an event; the last needs the job, and its paths begin with the prefix."""
+    return happened(event) if job is None else ended(event, job, prefix=prefix)
+
+
 def happened(event: Event) -> bytes:
     """Show something that happened on the way: those members of the job that it changed."""
     data: dict[str, Any] = {
@@ -65,9 +70,9 @@ def happened(event: Event) -> bytes:
     return _message(event.id, event.type, data)
 
 
-def ended(event: Event, job: Job) -> bytes:
-    """Show the last event: the job as a poll would show it."""
-    return _message(event.id, event.type, job_view(job))
+def ended(event: Event, job: Job, *, prefix: str) -> bytes:
+    """Show the last event: the job as a poll would show it, its paths with this prefix."""
+    return _message(event.id, event.type, job_view(job, prefix=prefix))
 
 
 def _message(event_id: str, name: str, data: Mapping[str, object]) -> bytes:

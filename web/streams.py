@@ -90,6 +90,7 @@ class Streams:
         *,
         ref: JobRef,
         after: sse.EventId,
+        prefix: str,
         head: bytes = b"",
         chunked: bool = False,
     ) -> None:
@@ -101,6 +102,8 @@ class Streams:
             Closed by this object, and not to be used by the caller any more.
         after : EventId
             The latest event that the client knows.
+        prefix : str
+            What the paths in the answer begin with.
         head : bytes
             Sent before anything else, as it is.
         chunked : bool
@@ -111,6 +114,7 @@ class Streams:
             connection=connection,
             ref=ref,
             after=after,
+            prefix=prefix,
             head=head,
             chunked=chunked,
             opened_at=now,
@@ -237,17 +241,17 @@ class Streams:
         if not waiting:
             return
         try:
-            message = (
-                sse.ended(event, self._store.get(waiting[0].ref))
-                if sse.is_last(event)
-                else sse.happened(event)
-            )
+            job = self._store.get(waiting[0].ref) if sse.is_last(event) else None
         except (UnknownJob, ErasedJob):
             self._end(waiting)
             return
+        messages: dict[str, bytes] = {}
         for follower in waiting:
+            prefix = follower.prefix
+            if prefix not in messages:
+                messages[prefix] = sse.message(event, job, prefix=prefix)
             follower.after = event_id
-            self._send(follower, message, now=now)
+            self._send(follower, messages[prefix], now=now)
         if sse.is_last(event):
             self._end(waiting)
 

@@ -7,7 +7,8 @@ from flask import Blueprint, Response
 from web.answers import find_job, json_answer
 from web.auth import needs
 from web.errors import NotFound
-from web.job_view import job_path, timestamp, webhook_path
+from web.job_view import timestamp
+from web.paths import job_path, path_prefix, webhook_path
 from web.ports import JobStore, Outbox
 from web.webhook_documents import Delivery, WebhookLinks, WebhookLog
 from worker.jobs.job import JobRef, Webhook
@@ -78,8 +79,9 @@ def _delivery(delivery: deliveries.Delivery) -> Delivery:
 
 
 def _links(ref: JobRef, *, is_told: bool) -> WebhookLinks:
-    path = webhook_path(ref.id)
-    links: WebhookLinks = {"self": path, "job": job_path(ref.id)}
+    prefix = path_prefix()
+    path = webhook_path(ref.id, prefix=prefix)
+    links: WebhookLinks = {"self": path, "job": job_path(ref.id, prefix=prefix)}
     if is_told:
         links["redeliver"] = f"{path}/redeliver"
     return links

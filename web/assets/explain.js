@@ -114,7 +114,7 @@ function labels() {
     if (known === model.value) return;
     known = model.value;
     try {
-      const { labels: names } = await (await ask(`/v1/models/${encodeURIComponent(known)}`)).json();
+      const { labels: names } = await (await ask(`${form.dataset.models}/${encodeURIComponent(known)}`)).json();
       list.replaceChildren(...[...new Set(names ?? [])].map((value) => make("option", { value })));
     } catch {
       // Names can be typed without being offered; the server says which it does not know.

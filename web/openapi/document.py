@@ -26,7 +26,7 @@ _ABOUT = (
 )
 
 
-def build(app: Flask, *, version: str) -> dict[str, Any]:
+def build(app: Flask, *, version: str, prefix: str = "") -> dict[str, Any]:
     """Make the document.
 
     Parameters
@@ -35,6 +35,8 @@ def build(app: Flask, *, version: str) -> dict[str, Any]:
         Every route of which gets its place.
     version : str
         Of Limelight.
+    prefix : str
+        What stands before all paths, where a proxy publishes the service below one.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def build(app: Flask, *, version: str) -> dict[str, Any]:
     for route in routes:
         leads_to = [takers[name] for name in route.operation.leads_to]
         methods = paths.setdefault(route.path, {})
-        methods[route.method.lower()] = show(route, schemas, leads_to=leads_to)
+        methods[route.method.lower()] = show(route, schemas, leads_to=leads_to, prefix=prefix)
     tags = dict.fromkeys(operation.tag for operation in OPERATIONS.values())
     return {
         "openapi": "3.1.0",
@@ -58,7 +60,7 @@ def build(app: Flask, *, version: str) -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": prefix or "/"}],
         "tags": [{"name": tag} for tag in tags],
         "paths": paths,
         "webhooks": webhook_requests(schemas),

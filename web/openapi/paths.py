@@ -11,14 +11,17 @@ from web.openapi import headers
 from web.openapi.parts import FORM, JSON, Answer, Body, Example
 from web.openapi.routes import Route
 from web.openapi.schemas import BINARY, REFERENCE, Schemas, form_schema
-from web.problems import MEDIA_TYPE, PROBLEMS, type_uri
+from web.paths import problem_path
+from web.problems import MEDIA_TYPE, PROBLEMS
 from web.schemas import JobFields
 
 _TEXTS = frozenset({"application/openmetrics-text", "image/svg+xml"})
 _COMES_BACK = frozenset({"rate-limited", "queue-full", "unavailable"})
 
 
-def show(route: Route, schemas: Schemas, *, leads_to: Sequence[Route]) -> dict[str, Any]:
+def show(
+    route: Route, schemas: Schemas, *, leads_to: Sequence[Route], prefix: str
+) -> dict[str, Any]:
     """Return the operation object of a route.
 
     Parameters
@@ -27,6 +30,8 @@ def show(route: Route, schemas: Schemas, *, leads_to: Sequence[Route]) -> dict[s
     schemas : Schemas
     leads_to : sequence of Route
         Those that take the id of the job which its first answer shows.
+    prefix : str
+        What the paths of problem types begin with.
     """
     operation = route.operation
     answers = {
@@ -40,7 +45,7 @@ def show(route: Route, schemas: Schemas, *, leads_to: Sequence[Route]) -> dict[s
         "tags": [operation.tag],
         "summary": operation.summary,
         "security": _security(route),
-        "responses": {**answers, **_problems(route)},
+        "responses": {**answers, **_problems(route, prefix)},
     }
     if operation.description:
         shown["description"] = operation.description
@@ -140,16 +145,18 @@ def _text_or_bytes(media: str) -> dict[str, Any]:
     return {"type": "string"} if is_text else {**BINARY, "contentMediaType": media}
 
 
-def _problems(route: Route) -> dict[str, Any]:
+def _problems(route: Route, prefix: str) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for slug, status in route.problems:
         by_status.setdefault(status or PROBLEMS[slug].status, []).append(slug)
-    return {str(status): _problem(slugs) for status, slugs in sorted(by_status.items())}
+    return {str(status): _problem(slugs, prefix) for status, slugs in sorted(by_status.items())}
 
 
-def _problem(slugs: Sequence[str]) -> dict[str, Any]:
+def _problem(slugs: Sequence[str], prefix: str) -> dict[str, Any]:
     told = "; ".join(f"`{slug}`: {_within(PROBLEMS[slug].title)}" for slug in slugs)
-    named = {"properties": {"type": {"enum": [type_uri(slug) for slug in slugs]}}}
+    named = {
+        "properties": {"type": {"enum": [problem_path(slug, prefix=prefix) for slug in slugs]}}
+    }
     shown: dict[str, Any] = {
         "description": f"{told[0].upper()}{told[1:]}.",
         "content": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, redirect, request, url_for
 
 from web.acceptance import Acceptance
 from web.answers import find_job, json_answer, ref_of
@@ -14,8 +14,10 @@ from web.doorkeeper import check_csrf, refuse_other_sites
 from web.errors import InvalidRequest
 from web.keyring import KeyRing
 from web.parsing import form_of
+from web.paths import job_page_path, path_prefix
 from web.ports import Ports
 from web.principal import principal
+from web.session_cookie import SessionCookie
 from web.sessions import COOKIE, Session, Sessions
 from web.shares import PARAMETER, Shares
 from web.site.page_form import read_page_form
@@ -33,24 +35,30 @@ _SEE_OTHER = 303
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
-    """Who may do what."""
+    """Who may do what.
+
+    Attributes
+    ----------
+    public_origin : str or None
+        What links for others begin with; None takes the host of the request.
+    """
 
     ring: KeyRing
     sessions: Sessions
     shares: Shares
-    secure_cookies: bool
+    cookie: SessionCookie
+    public_origin: str | None
 
 
 def add_actions(site: Blueprint, parts: Parts, *, acceptance: Acceptance, access: Access) -> None:
     """Add the routes that forms are sent to."""
     _add_submission(site, parts, acceptance)
-    _add_job_actions(site, parts, access.shares)
+    _add_job_actions(site, parts, access)
     _add_session(site, access)
 
 
-def page_path(job_id: str) -> str:
-    """Path of the page of a job."""
-    return f"/explanations/{job_id}"
+def _page_of(job_id: str) -> str:
+    return job_page_path(job_id, prefix=path_prefix())
 
 
 def _add_submission(site: Blueprint, parts: Parts, acceptance: Acceptance) -> None:
@@ -67,7 +75,7 @@ def _add_submission(site: Blueprint, parts: Parts, acceptance: Acceptance) -> No
             key=None,
             traceparent=str(request_trace()),
         )
-        path = page_path(accepted.job_id)
+        path = _page_of(accepted.job_id)
         return json_answer({"page": path}, status=201) if wants_json() else _go(path)
 
 
@@ -81,7 +89,7 @@ def _image_of(ports: Ports, job_id: str) -> bytes:
     return ports.blobs.get(upload_key(job.ref))
 
 
-def _add_job_actions(site: Blueprint, parts: Parts, shares: Shares) -> None:
+def _add_job_actions(site: Blueprint, parts: Parts, access: Access) -> None:
     ports = parts.ports
 
     @site.post("/explanations/<job_id>/cancel")
@@ -89,7 +97,7 @@ def _add_job_actions(site: Blueprint, parts: Parts, shares: Shares) -> None:
     @needs("submit")
     def cancel(job_id: str) -> Response:
         ports.store.request_cancel(ref_of(job_id))
-        return _go(page_path(job_id))
+        return _go(_page_of(job_id))
 
     @site.post("/explanations/<job_id>/erase")
     @page
@@ -100,7 +108,7 @@ def _add_job_actions(site: Blueprint, parts: Parts, shares: Shares) -> None:
         ports.store.discard(ref)
         ports.blobs.release(ref, owner=ref)
         ports.store.erase(ref, blobs_may_follow=True)
-        return _go("/")
+        return _go(url_for("site.home"))
 
     @site.post("/explanations/<job_id>/share")
     @page
@@ -109,9 +117,9 @@ def _add_job_actions(site: Blueprint, parts: Parts, shares: Shares) -> None:
         job = find_job(ports.store, job_id)
         left = (job.expires_at or 0) - (job.finished_at or 0)
         lasts_s = min(max(left, _MIN_SHARE_S), _MAX_SHARE_S)
-        token, _ = shares.make(principal(), job.ref.id, expires_in_s=lasts_s)
-        path = f"{page_path(job.ref.id)}?{PARAMETER}={quote(token, safe='')}"
-        link = f"{request.host_url.removesuffix('/')}{path}"
+        token, _ = access.shares.make(principal(), job.ref.id, expires_in_s=lasts_s)
+        path = f"{_page_of(job.ref.id)}?{PARAMETER}={quote(token, safe='')}"
+        link = f"{access.public_origin or _own_origin()}{path}"
         return (
             json_answer({"link": link}, status=201)
             if wants_json()
@@ -120,8 +128,6 @@ def _add_job_actions(site: Blueprint, parts: Parts, shares: Shares) -> None:
 
 
 def _add_session(site: Blueprint, access: Access) -> None:
-    cookie = {"path": "/", "secure": access.secure_cookies, "httponly": True, "samesite": "Strict"}
-
     @site.get("/sign-in")
     @page
     @open_to_all
@@ -144,7 +150,7 @@ def _add_session(site: Blueprint, access: Access) -> None:
             )
         text, _session = access.sessions.open(who)
         answer = _go(back_to)
-        answer.set_cookie(COOKIE, text, max_age=access.sessions.lasts_s, **cookie)  # type: ignore[arg-type]
+        access.cookie.set(answer, text, lasts_s=access.sessions.lasts_s)
         return answer
 
     @site.post("/sign-out")
@@ -155,9 +161,14 @@ def _add_session(site: Blueprint, access: Access) -> None:
         if session is not None:
             check_csrf(session)
             access.sessions.end(session)
-        answer = _go("/")
-        answer.delete_cookie(COOKIE, **cookie)  # type: ignore[arg-type]
+        answer = _go(url_for("site.home"))
+        access.cookie.delete(answer)
         return answer
+
+
+def _own_origin() -> str:
+    """Return scheme and host by which the page was asked for; Werkzeug would decode the host."""
+    return f"{request.scheme}://{request.headers.get('Host') or request.host}"
 
 
 def _go(path: str) -> Response:

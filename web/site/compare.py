@@ -49,7 +49,7 @@ class Verdict:
     remarks: tuple[str, ...]
 
 
-def side(job: Job, index: str, *, now: float, parameter: str) -> Side:
+def side(job: Job, index: str, *, now: float, parameter: str, prefix: str) -> Side:
     """Return one side.
 
     Parameters
@@ -61,6 +61,8 @@ def side(job: Job, index: str, *, now: float, parameter: str) -> Side:
         Unix seconds.
     parameter : str
         Name of the part of the address that is to be corrected, if any.
+    prefix : str
+        What all paths begin with.
 
     Raises
     ------
@@ -71,8 +73,8 @@ def side(job: Job, index: str, *, now: float, parameter: str) -> Side:
         raise InvalidRequest.at(
             f"/{parameter}", f"names a job that is {job.status} and has no result"
         )
-    seen = job_page(job, now=now)
-    explained: Sequence[Mapping[str, Any]] = job_view(job)["explanations"] or ()
+    seen = job_page(job, now=now, prefix=prefix)
+    explained: Sequence[Mapping[str, Any]] = job_view(job, prefix=prefix)["explanations"] or ()
     for shown, one in zip(seen.classes, explained, strict=True):
         if index in ("", str(shown.index)):
             return Side(

@@ -107,7 +107,7 @@ def name_of(job: Job) -> str:
     return named or f"Image of {job.image.width} × {job.image.height}"
 
 
-def job_page(job: Job, *, now: float) -> JobPage:
+def job_page(job: Job, *, now: float, prefix: str) -> JobPage:
     """Show a job.
 
     Parameters
@@ -115,8 +115,10 @@ def job_page(job: Job, *, now: float) -> JobPage:
     job : Job
     now : float
         Unix seconds.
+    prefix : str
+        What all paths begin with.
     """
-    shown: Mapping[str, Any] = job_view(job)
+    shown: Mapping[str, Any] = job_view(job, prefix=prefix)
     explained = shown["explanations"] or ()
     indices = {one["class_index"] for one in explained}
     left = None if job.expires_at is None else max(0.0, job.expires_at - now)

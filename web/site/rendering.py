@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response, current_app, g, render_template, request
+from flask import Response, current_app, g, render_template, request, url_for
 
 from web.auth import Guarded
 from web.documents import Problem
+from web.paths import path_prefix
 from web.principal import principal
 from web.problems import MEDIA_TYPE, PROBLEMS
 from web.sessions import CSRF_FIELD, Session
@@ -80,16 +81,18 @@ def share_suffix() -> str:
 
 def local_path(text: str | None) -> str:
     """Return a path of this server to go on to, whatever a form or an address says."""
-    if text is None or not text.startswith("/") or text.startswith(("//", "/\\")):
-        return "/"
-    return text if text.isprintable() else "/"
+    home = url_for("site.home")
+    if text is None or not text.startswith(home) or text.startswith(("//", "/\\")):
+        return home
+    return text if text.isprintable() else home
 
 
 def _here() -> str:
     if request.method != "GET":
-        return "/"
+        return url_for("site.home")
     query = request.query_string.decode("latin-1")
-    return local_path(f"{quote(request.path)}?{query}" if query else quote(request.path))
+    path = path_prefix() + quote(request.path)
+    return local_path(f"{path}?{query}" if query else path)
 
 
 def _viewer() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from web.errors import InvalidRequest
 from web.job_view import overlays_made
 from web.listing import page_view, read_cursor
 from web.model_index import ModelIndex
+from web.paths import path_prefix
 from web.ports import Ports
 from web.principal import principal
 from web.settings import WebSettings
@@ -105,7 +106,7 @@ def _cards(parts: Parts, *, limit: int, cursor: str | None = None) -> tuple[list
     )
     now = time.time()
     cards = [card(job, now=now) for job in with_results(found.jobs, parts.ports.store)]
-    return cards, page_view(found)["next"]
+    return cards, page_view(found, prefix=path_prefix())["next"]
 
 
 def _add_job(site: Blueprint, parts: Parts) -> None:
@@ -118,7 +119,7 @@ def _add_job(site: Blueprint, parts: Parts) -> None:
 
 def show_job(parts: Parts, job: Job, *, link: str | None = None) -> Response:
     """Show the page of a job, with a link to share if one was just made."""
-    shown = job_page.job_page(job, now=time.time())
+    shown = job_page.job_page(job, now=time.time(), prefix=path_prefix())
     others: list[Card] = []
     if principal().only_job is None and job.status == "succeeded":
         cards, _ = _cards(parts, limit=_LISTED)
@@ -164,7 +165,7 @@ def _side(parts: Parts, name: str) -> compare.Side | None:
         job = find_job(parts.ports.store, job_id)
     except UnknownJob as error:
         raise InvalidRequest.at(f"/{name}", "names no job of yours") from error
-    return compare.side(job, index, now=time.time(), parameter=name)
+    return compare.side(job, index, now=time.time(), parameter=name, prefix=path_prefix())
 
 
 def _add_pictures(site: Blueprint, parts: Parts) -> None:

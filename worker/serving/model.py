@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from worker.serving import discovery, http_answers
+from worker.serving import discovery
 from worker.serving.calls import (
     Caller,
     CallRecord,
@@ -191,8 +191,7 @@ class ServedModel:
         except ProfileMismatch as error:
             return list(error.problems)
         except PredictorError as error:
-            answered = http_answers.fault_of(error.context) is not None
-            if error.grpc_status == "UNAVAILABLE" and not answered:
+            if error.grpc_status == "UNAVAILABLE":
                 return [error.detail, _UNREACHABLE]
             return [error.detail, *self._versions(error, timeout_s=timeout_s)]
         return []
@@ -236,12 +235,7 @@ class ServedModel:
     ) -> Caller:
         return Caller(
             self._connection,
-            asked=Asked(
-                model=self.profile.name,
-                version=version,
-                by_proxy=self.profile.proxy is not None,
-                by_file=self.profile.has_secret_files,
-            ),
+            asked=Asked(model=self.profile.name, version=version),
             deadline=Deadline(seconds),
             call_limit_s=self.profile.deadline_s,
             policy=self._retry,

@@ -76,6 +76,8 @@ class Dispatcher:
     user_agent : str
     rng : random.Random
         For the jitter of the schedule.
+    prefix : str
+        What the paths of the service begin with.
     """
 
     outbox: Outbox
@@ -89,6 +91,7 @@ class Dispatcher:
     lease_s: float
     user_agent: str
     rng: random.Random
+    prefix: str = ""
     _progress: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, stop: threading.Event) -> None:
@@ -184,7 +187,7 @@ class Dispatcher:
         # A record of before there were traces has none.
         trace, parent = spans.continued(job.traceparent)
         bind_contextvars(model=job.request.model, trace_id=trace.trace_id)
-        body = payload.build(job, status=status, at=parcel.at)
+        body = payload.build(job, status=status, at=parcel.at, prefix=self.prefix)
         secrets = self.secrets.for_signing(ref.tenant, now=at)
         headers = {
             "User-Agent": self.user_agent,

@@ -18,7 +18,7 @@ MAX_BYTES = 20_000
 _DISPENSABLE = ("explanations", "metadata")
 
 
-def build(job: Job, *, status: Status, at: float) -> str:
+def build(job: Job, *, status: Status, at: float, prefix: str = "") -> str:
     """Return the body of an event, compact JSON of less than ``MAX_BYTES`` in UTF-8.
 
     Parameters
@@ -29,8 +29,10 @@ def build(job: Job, *, status: Status, at: float) -> str:
         The status that the event tells of.
     at : float
         When it happened, Unix seconds.
+    prefix : str
+        What the paths begin with, where the service is published below a path.
     """
-    data = _data(job, status)
+    data = _data(job, status, prefix)
     left_out: list[str] = []
     for name in (None, *_DISPENSABLE):
         if name is not None and data[name]:
@@ -44,10 +46,10 @@ def build(job: Job, *, status: Status, at: float) -> str:
     raise ValueError(f"the event of {job.ref} is too large without anything that could go")
 
 
-def _data(job: Job, status: Status) -> dict[str, Any]:
+def _data(job: Job, status: Status, prefix: str) -> dict[str, Any]:
     ended = status == job.status and job.is_terminal
     result: Mapping[str, Any] = (job.result or {}) if ended else {}
-    path = f"/v1/explanations/{job.ref.id}"
+    path = f"{prefix}/v1/explanations/{job.ref.id}"
     return {
         "id": job.ref.id,
         "status": status,
@@ -57,7 +59,7 @@ def _data(job: Job, status: Status) -> dict[str, Any]:
         "explanations": [_brief(explanation) for explanation in result["explanations"]]
         if "explanations" in result
         else None,
-        "error": _error(job.error) if ended and job.error is not None else None,
+        "error": _error(job.error, prefix) if ended and job.error is not None else None,
         "links": {"self": path},
     }
 
@@ -67,9 +69,9 @@ def _brief(explanation: Mapping[str, Any]) -> dict[str, Any]:
     return {name: explanation.get(name) for name in names}
 
 
-def _error(failure: Failure) -> dict[str, Any]:
+def _error(failure: Failure, prefix: str) -> dict[str, Any]:
     return {
-        "type": f"/problems/{failure.type}",
+        "type": f"{prefix}/problems/{failure.type}",
         "title": failure.title,
         "detail": failure.detail,
         "stage": failure.stage,

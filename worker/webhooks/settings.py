@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.environment import EnvironmentSettings
+from worker.jobs.public_url import PublicSettings
 from worker.jobs.settings import StoreSettings
 from worker.jobs.tenants import Tenants, TenantsError
 from worker.telemetry.endpoint import Address, checked
@@ -65,7 +66,7 @@ class WebhookSettings(EnvironmentSettings):
         )
 
 
-class DispatcherSettings(StoreSettings, WebhookSettings):
+class DispatcherSettings(StoreSettings, WebhookSettings, PublicSettings):
     """Settings of ``limelight-webhooks``."""
 
     webhook_timeout_s: float = Field(

@@ -162,7 +162,6 @@ class Serving:
 def running(
     serving: Serving,
     *,
-    host: str = LOOPBACK,
     port: int = 0,
     credentials: grpc.ServerCredentials | None = None,
     max_message_bytes: int = -1,
@@ -188,7 +187,7 @@ def running(
             ),
         )
     )
-    address = f"{host}:{port}"
+    address = f"{LOOPBACK}:{port}"
     bound = (
         server.add_secure_port(address, credentials)
         if credentials

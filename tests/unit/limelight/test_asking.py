@@ -184,6 +184,24 @@ def test_deleting_tells_when_there_is_nothing_to_delete(make):
         bench.client.delete(JOB_ID)
 
 
+@pytest.mark.parametrize("prefix", ["", "/explain"])
+def test_links_are_followed_below_the_path_of_the_service_whether_or_not_they_have_it(make, prefix):
+    shown = job()
+    (overlays,) = (one["overlays"] for one in shown["explanations"])
+    for style, path in overlays.items():
+        overlays[style] = f"{prefix}{path}"
+    bench = make(
+        told(shown), httpx.Response(200, content=b"signed"), url="https://example.org/explain/"
+    )
+
+    assert bench.client.overlay(bench.client.get(JOB_ID), 1, "signed") == b"signed"
+
+    assert bench.service.paths == [
+        f"GET /explain{PATH}",
+        f"GET /explain{PATH}/overlays/1/signed.png",
+    ]
+
+
 def test_a_delete_whose_answer_was_lost_has_worked(make):
     bench = make(httpx.ReadTimeout("silence"), refusal(410, "gone"))
     assert bench.client.delete(JOB_ID) is None

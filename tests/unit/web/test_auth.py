@@ -81,9 +81,6 @@ def test_missing_wrong_revoked_and_expired_keys_are_answered_alike(service):
         bearer("ll_wrong"),
         bearer("ll_revoked"),
         bearer("ll_expired"),
-        bearer(""),
-        {"Authorization": "ll_good"},
-        {"Authorization": "Basic ll_good"},
         bearer("ll_go\udcff".encode("utf-8", "surrogateescape").decode("latin-1")),
         {"Cookie": "limelight_session=junk"},
     ]
@@ -92,6 +89,33 @@ def test_missing_wrong_revoked_and_expired_keys_are_answered_alike(service):
     assert {answer.status_code for answer in answers} == {401}
     assert len({answer.data for answer in answers}) == 1
     assert len({str(answer.headers) for answer in answers}) == 1
+
+
+# What proxies and identity providers put there, and a key without its scheme.
+FOREIGN = ("Basic Ym9iOng=", "Negotiate YII=", "Bearer eyJhbGciOi.J9.x", "Bearer ", "ll_good", "")
+
+
+@pytest.mark.parametrize("header", FOREIGN)
+def test_credentials_that_are_none_of_ours_count_for_nothing_where_there_are_no_keys(
+    service, header
+):
+    answer = service.client.get("/v1/models", headers={"Authorization": header})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("header", FOREIGN)
+def test_credentials_that_are_none_of_ours_are_told_so_where_there_are_keys(service, header):
+    service.keys.add("ll_good")
+    answer = service.client.get("/v1/models", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert "holds no API key of this service (Bearer ll_...)" in answer.json["detail"]
+    assert "Limelight-Api-Key" in answer.json["detail"]
+
+
+def test_a_key_that_is_not_good_is_refused_even_where_there_are_none(service):
+    # Whoever sends one takes the service for another, or its keys were lost.
+    for headers in (bearer("ll_wrong"), {"Limelight-Api-Key": "wrong"}):
+        assert service.client.get("/v1/models", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize("header", ["Bearer ll_good", "bearer ll_good", "Bearer  ll_good "])

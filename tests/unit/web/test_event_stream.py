@@ -60,12 +60,12 @@ def listen(service, ref):
     """A function that follows the job, on new streams or old, and returns the client's socket."""
     opened = []
 
-    def start(streams=None, *, after=BEGINNING, chunked=False, pace=QUICK):
+    def start(streams=None, *, after=BEGINNING, prefix="", chunked=False, pace=QUICK):
         ours, theirs = socket.socketpair()
         ours.settimeout(5)
         streams = streams or Streams(service.store, most=2, pace=pace)
         opened.append((streams, ours))
-        streams.add(theirs, ref=ref, after=after, chunked=chunked)
+        streams.add(theirs, ref=ref, after=after, prefix=prefix, chunked=chunked)
         return Listener(streams, ours)
 
     yield start
@@ -160,6 +160,7 @@ def test_more_streams_than_allowed_are_refused(make_service):
             theirs,
             ref=JobRef("default", posted.get_json()["id"]),
             after=BEGINNING,
+            prefix="",
             chunked=False,
         )
         answer = service.client.get(path)
@@ -195,6 +196,15 @@ def test_several_clients_of_one_job_each_get_what_they_have_not_seen(service, re
     assert told == [["queued", "processing", "succeeded"], ["succeeded"]]
 
 
+def test_each_client_is_told_the_paths_of_the_proxy_that_it_came_through(service, ref, listen):
+    streams, plain = listen()
+    _, below = listen(streams, prefix="/explain")
+    finish(service, ref)
+    for client, prefix in ((plain, ""), (below, "/explain")):
+        shown = messages(read_to_end(client))[-1].data
+        assert shown["links"]["self"] == f"{prefix}{URL}/{ref.id}"
+
+
 def test_an_answer_in_chunks_has_an_end(service, ref, listen):
     _, client = listen(chunked=True)
     finish(service, ref)
@@ -222,7 +232,7 @@ def test_closing_ends_every_stream_as_a_whole_answer_ends(service, ref):
     ours, theirs = socket.socketpair()
     with ours:
         streams = Streams(service.store, most=2, pace=QUICK)
-        streams.add(theirs, ref=ref, after=BEGINNING, chunked=True)
+        streams.add(theirs, ref=ref, after=BEGINNING, prefix="", chunked=True)
         read_until(ours, b"event: queued")
         streams.close()
         assert read_to_end(ours).endswith(b"0\r\n\r\n")

@@ -116,3 +116,10 @@ def test_metadata_goes_last() -> None:
     data = json.loads(body)["data"]
     assert len(body.encode()) < MAX_BYTES
     assert (data["metadata"], data["left_out"]) == (None, ["explanations", "metadata"])
+
+
+def test_paths_begin_with_the_prefix_under_which_the_service_is_published():
+    failed = replace(QUEUED, status="failed", finished_at=AT, error=FAILURE)
+    data = json.loads(build(failed, status="failed", at=AT, prefix="/explain"))["data"]
+    assert data["links"]["self"] == f"/explain/v1/explanations/{QUEUED.ref.id}"
+    assert data["error"]["type"] == f"/explain/problems/{FAILURE.type}"
