@@ -21,9 +21,10 @@ from worker.explain.options import ExplanationOptions, Picture, TopClasses
 from worker.explain.overlays import Scene, draw
 from worker.explain.result_warning import ResultWarning
 from worker.heartbeat import Heartbeat
-from worker.images import decode, decode_label_map
+from worker.images import decode_label_map
 from worker.jobs.job import Job, artifact_key, upload_key, upload_segments_key
 from worker.jobs.store import Claim
+from worker.model_input import decode_for, geometry_for
 from worker.ports import Model, Ports
 from worker.progress import Reporter
 from worker.result import UploadSegments, attributions_json, class_name, result_json
@@ -38,9 +39,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Upload:
-    """What the client uploaded, in pixels: RGB uint8 (Hu, Wu, 3), labels (Hu, Wu) or None."""
+    """What the client uploaded, in pixels: RGB uint8 (Hu, Wu, 3), labels (Hu, Wu) or None.
+
+    Both are in EXIF orientation, which is told for models that do not see it.
+    """
 
     rgb: NDArray[np.uint8]
+    orientation: int
     label_map: NDArray[np.int32] | None
 
 
@@ -93,7 +98,7 @@ def compute(
         heartbeat.outlast(admission.take_seat)
         with heartbeat.renewing(admission.renew):
             report.enter("loading")
-            upload = heartbeat.outlast(partial(_load, job, ports))
+            upload = heartbeat.outlast(partial(_load, job, pinned, ports))
             explained = _explain(
                 pinned,
                 claim,
@@ -132,8 +137,8 @@ def compute(
     )
 
 
-def _load(job: Job, ports: Ports) -> Upload:
-    decoded = decode(ports.blobs.get(upload_key(job.ref)))
+def _load(job: Job, model: ResolvedModel, ports: Ports) -> Upload:
+    decoded = decode_for(model.preparation, ports.blobs.get(upload_key(job.ref)))
     label_map = None
     if job.request.has_segments:
         picture = decode_label_map(
@@ -142,7 +147,7 @@ def _load(job: Job, ports: Ports) -> Upload:
             height=decoded.height,
         )
         label_map = np.asarray(picture).astype(np.int32)
-    return Upload(np.asarray(decoded.image, dtype=np.uint8), label_map)
+    return Upload(np.asarray(decoded.image, dtype=np.uint8), decoded.orientation, label_map)
 
 
 def _resolve(
@@ -213,12 +218,11 @@ def _explain_on(
     heartbeat: Heartbeat,
     report: Reporter,
 ) -> Explained:
-    geometry = Geometry(
-        resize=resolved.resize,
-        interpolation=resolved.interpolation,
+    geometry = geometry_for(
+        resolved,
+        resolved.preparation,
         upload_size=(upload.rgb.shape[0], upload.rgb.shape[1]),
-        input_size=resolved.input_size,
-        channels=resolved.channels,
+        orientation=upload.orientation,
     )
     predictor = model.predictor(
         resolved,

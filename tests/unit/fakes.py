@@ -35,6 +35,7 @@ from worker.jobs.sharing import Standing
 from worker.jobs.store import Claim
 from worker.jobs.traffic import Left, ModelBusy, Outcome, Seat, Visitor
 from worker.serving.pace import Pace
+from worker.serving.preparation import Preparation
 from worker.serving.resolved import ResolvedModel
 
 
@@ -233,6 +234,7 @@ class FakeModel:
     versions: list[int] = field(default_factory=lambda: [3])
     labels: tuple[str, ...] | None = ("north-west", "north-east", "south-west", "south-east")
     on_batch: Callable[[int], None] = lambda _: None
+    preparation: Preparation = field(default_factory=Preparation)
     batch_size: int = 16
     batches: int = 0
     closed: int = 0
@@ -253,7 +255,9 @@ class FakeModel:
         assert timeout_s > 0
         self.resolutions.append(version)
         served = self.versions[min(len(self.resolutions), len(self.versions)) - 1]
-        return resolved_model(version=served, labels=self.labels)
+        return replace(
+            resolved_model(version=served, labels=self.labels), preparation=self.preparation
+        )
 
     def check(self, *, timeout_s: float) -> list[str]:
         self.checks += 1
@@ -310,8 +314,7 @@ def resolved_model(*, version: int, labels: tuple[str, ...] | None) -> ResolvedM
         layout="NHWC",
         class_count=4,
         labels=labels,
-        resize="stretch",
-        interpolation="bilinear",
+        preparation=Preparation(),
         profile_sha256="0" * 64,
         batch_size=16,
     )

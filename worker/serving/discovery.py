@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from worker.serving.errors import BadModelOutput, PredictorRejected, ProfileMismatch
+from worker.serving.preparation import unable
 from worker.serving.profile import ModelProfile
 from worker.serving.resolved import ResolvedModel
 from worker.serving.signatures import class_count_of, image_input, listed, pick
@@ -77,6 +78,10 @@ def resolve(
             f"Its labels file has {len(labels)} names for {class_count or 'all'} classes: write "
             f"one line for each class, or set output to what the labels are of."
         )
+    preparation = profile.preparation(encoded=image is not None and image.dtype == "string")
+    unfit = unable(preparation.library, preparation.interpolation, preparation.antialias)
+    if unfit is not None:
+        problems.append(f"{unfit}.")
     if problems or image is None or output is None:
         # Height and width may have the same problem.
         raise ProfileMismatch(profile.name, tuple(dict.fromkeys(problems)))
@@ -94,8 +99,7 @@ def resolve(
         layout=image.layout,
         class_count=len(labels) if labels else class_count,
         labels=labels,
-        resize=profile.resize,
-        interpolation=profile.interpolation,
+        preparation=preparation,
         profile_sha256=_digest(profile),
         batch_size=max(1, min(limit for limit in limits if limit is not None)),
     )

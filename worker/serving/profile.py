@@ -13,9 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     SecretStr,
@@ -23,9 +21,10 @@ from pydantic import (
     model_validator,
 )
 
+from worker.serving.preparation import PreparationKeys
+from worker.serving.profile_part import ProfilePart
+
 Layout = Literal["NHWC", "NCHW"]
-Resize = Literal["stretch", "crop", "pad"]
-Interpolation = Literal["bilinear", "bicubic", "area"]
 Activation = Literal["none", "softmax", "sigmoid"]
 NamedPreprocess = Literal["raw", "unit", "tf", "caffe", "torch"]
 
@@ -35,12 +34,6 @@ _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:")
 _HOST_AND_PORT = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$")
 _METADATA_KEY = re.compile(r"^[0-9a-z_.-]+$")
 _METADATA_VALUE = re.compile(r"^[\x20-\x7e]*$")
-
-
-class ProfilePart(BaseModel):
-    """Base of all parts of a profile: unknown keys are refused, nothing is coerced or changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _address(value: str) -> str:
@@ -141,7 +134,7 @@ class Tls(ProfilePart):
         return self
 
 
-class ModelProfile(ProfilePart):
+class ModelProfile(PreparationKeys):
     """One table of ``models.toml``, defaults filled in, paths absolute.
 
     Attributes
@@ -169,8 +162,6 @@ class ModelProfile(ProfilePart):
     version_label: str | None = Field(None, min_length=1)
     signature: str = Field("serving_default", min_length=1)
     preprocess: Preprocess = "raw"
-    resize: Resize = "stretch"
-    interpolation: Interpolation = "bilinear"
     encoding: Literal["png", "jpeg"] = "png"
     input: str | None = Field(None, min_length=1)
     input_size: Annotated[tuple[Side, Side] | None, BeforeValidator(_square)] = None

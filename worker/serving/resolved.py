@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.serving.profile import Interpolation, Layout, Resize
+from worker.serving.preparation import Preparation
+from worker.serving.profile import Layout
 
 InputDtype = Literal["float32", "uint8", "string"]
 
@@ -34,6 +35,8 @@ class ResolvedModel:
         Length of a row of scores, 2 for one sigmoid unit; None until the model has answered.
     labels : tuple of str or None
         Class names by class index.
+    preparation : Preparation
+        How an upload becomes the model's input.
     profile_sha256 : str
         Digest of all that its profile says of how images are scored.
     batch_size : int
@@ -52,7 +55,6 @@ class ResolvedModel:
     layout: Layout
     class_count: int | None
     labels: tuple[str, ...] | None
-    resize: Resize
-    interpolation: Interpolation
+    preparation: Preparation
     profile_sha256: str
     batch_size: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from worker.serving.preparation import Preparation
 from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.model_pb2 import SignatureDef, SignatureDefMap, TensorInfo
 from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataResponse
@@ -26,8 +27,7 @@ def resolved_model(**changes: Any) -> ResolvedModel:
         "layout": "NHWC",
         "class_count": 3,
         "labels": None,
-        "resize": "stretch",
-        "interpolation": "bilinear",
+        "preparation": Preparation(),
         "profile_sha256": "0" * 64,
         "batch_size": 32,
     }

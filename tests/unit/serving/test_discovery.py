@@ -7,6 +7,7 @@ import pytest
 from tests.unit.serving.models import info, metadata
 from worker.serving import discovery
 from worker.serving.errors import BadModelOutput, PredictorRejected, ProfileMismatch
+from worker.serving.preparation import Preparation
 from worker.serving.profile import ModelProfile
 from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.model_pb2 import SignatureDef, TensorInfo
@@ -56,7 +57,41 @@ def test_everything_that_the_server_tells_is_taken_from_it() -> None:
     assert (found.input_size, found.channels) == ((224, 200), 3)
     assert (found.dtype, found.layout) == ("float32", "NHWC")
     assert (found.class_count, found.labels) == (1000, None)
-    assert (found.resize, found.interpolation) == ("pad", "area")
+    assert (found.preparation.resize, found.preparation.interpolation) == ("pad", "area")
+
+
+def test_pixels_are_prepared_as_pillow_does_it_unless_the_profile_says_otherwise() -> None:
+    assert resolve().preparation == Preparation()
+
+
+def test_an_upload_is_prepared_as_a_graph_that_decodes_pictures_does_it() -> None:
+    """Its decoders are TensorFlow's: they see neither EXIF nor alpha, and do not antialias."""
+    pictures = signature(info(STRING, -1))
+    assert resolve(pictures, input_size=[64, 64]).preparation == Preparation(
+        library="tensorflow", antialias=False, exif="ignore", alpha="drop", jpeg_dct="fast"
+    )
+    said = {"resize_library": "pillow", "exif": "apply", "alpha": "black", "jpeg_dct": "accurate"}
+    found = resolve(pictures, input_size=[64, 64], **said).preparation
+    assert found == Preparation(library="pillow", alpha="black")
+
+
+def test_a_filter_that_the_library_of_such_a_graph_lacks_is_told() -> None:
+    (problem,) = problems(signature(info(STRING, -1)), input_size=[64, 64], interpolation="lanczos")
+    assert "tensorflow has no 'lanczos'" in problem
+    assert "'lanczos3'" in problem
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resize": "crop"}, {"resize": "short-side", "short_side": 256},
+        {"interpolation": "nearest"}, {"resize_library": "torch"},
+        {"resize_library": "tensorflow", "antialias": True}, {"exif": "ignore"},
+        {"alpha": "drop"}, {"jpeg_dct": "fast"},
+    ],
+)  # fmt: skip
+def test_whatever_makes_the_input_another_makes_the_work_another(change: dict[str, Any]) -> None:
+    assert resolve(**change).profile_sha256 != resolve().profile_sha256
 
 
 @pytest.mark.parametrize(("dtype", "name"), [(FLOAT, "float32"), (UINT8, "uint8")])

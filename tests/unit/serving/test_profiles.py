@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.serving.errors import ProfileError
+from worker.serving.preparation import Preparation
 from worker.serving.profile import CustomPreprocess
 from worker.serving.profiles import ModelProfile, load_profiles
 
@@ -57,8 +58,14 @@ def test_every_key_is_read(models: Path) -> None:
         version_label = "stable"
         signature = "predict_images"
         preprocess = { mean = [1, 2.5, 3], std = [4, 5, 6], order = "BGR" }
-        resize = "crop"
+        resize = "short-side"
+        short_side = 256
+        resize_library = "tensorflow"
         interpolation = "area"
+        antialias = true
+        exif = "ignore"
+        alpha = "drop"
+        jpeg_dct = "fast"
         encoding = "jpeg"
         input = "image"
         input_size = [224, 200]
@@ -76,6 +83,16 @@ def test_every_key_is_read(models: Path) -> None:
         SERVING_TOKEN="Bearer abc",
     )["cat"]
     assert profile.preprocess == CustomPreprocess(mean=(1, 2.5, 3), std=(4, 5, 6), order="BGR")
+    assert profile.preparation(encoded=False) == Preparation(
+        resize="short-side",
+        short_side=256,
+        library="tensorflow",
+        interpolation="area",
+        antialias=True,
+        exif="ignore",
+        alpha="drop",
+        jpeg_dct="fast",
+    )
     assert profile.input_size == (224, 200)
     assert profile.labels == models.parent / "labels.txt"
     assert profile.tls is not None
@@ -147,7 +164,19 @@ def test_an_unknown_key_of_a_part_is_named_with_those_of_the_part(models: Path) 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ('resize = "strech"', "resize: must be 'stretch', 'crop' or 'pad'"),
+        ('resize = "strech"', "resize: must be 'stretch', 'crop', 'pad' or 'short-side'"),
+        ('resize = "short-side"', 'resize = "short-side" and short_side go together'),
+        ("short_side = 256", "short_side = 256"),
+        ('resize = "short-side"\nshort_side = 0', "short_side: must be greater"),
+        ("antialias = false", "resize_library = 'tensorflow', 'torch' or 'opencv'"),
+        ('resize_library = "pillow"\nantialias = false', "Pillow always antialiases"),
+        ('resize_library = "opencv"\nantialias = true', "remove antialias"),
+        ('interpolation = "nearest-exact"', "or resize_library to 'torch'"),
+        ('resize_library = "torch"\ninterpolation = "area"', "torch has no 'area'"),
+        ('resize_library = "pil"', "resize_library: must be 'pillow', 'tensorflow', 'torch'"),
+        ('exif = "rotate"', "exif: must be 'apply' or 'ignore'"),
+        ('alpha = "grey"', "alpha: must be 'white', 'black' or 'drop'"),
+        ('jpeg_dct = "slow"', "jpeg_dct: must be 'accurate' or 'fast'"),
         ('preprocess = "torhc"', "preprocess: must be 'raw', 'unit', 'tf', 'caffe' or 'torch'"),
         ("preprocess = { mean = [1, 2], std = [1, 2] }", "one value for each channel"),
         ("preprocess = { mean = [1], std = [0] }", "every std must be above 0"),
@@ -175,6 +204,28 @@ def test_an_unknown_key_of_a_part_is_named_with_those_of_the_part(models: Path) 
 )
 def test_what_cannot_work_is_told_with_its_cure(models: Path, lines: str, words: str) -> None:
     assert words in one_problem(models, lines)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'interpolation = "lanczos"',
+        'interpolation = "nearest"\nantialias = false',
+        'resize_library = "opencv"\nantialias = false',
+        'resize_library = "tensorflow"\ninterpolation = "mitchellcubic"\nantialias = true',
+    ],
+)
+def test_what_a_library_can_is_accepted(models: Path, lines: str) -> None:
+    assert load(models, f'[models.cat]\naddress = "h:1"\n{lines}')
+
+
+@pytest.mark.parametrize(
+    ("library", "antialias"),
+    [("pillow", True), ("tensorflow", False), ("torch", True), ("opencv", False)],
+)
+def test_antialias_is_as_each_library_has_it(models: Path, library: str, antialias: bool) -> None:
+    text = f'[models.cat]\naddress = "h:1"\nresize_library = "{library}"'
+    assert load(models, text)["cat"].preparation(encoded=False).antialias is antialias
 
 
 def test_a_certificate_needs_its_key(models: Path) -> None:
