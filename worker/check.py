@@ -11,6 +11,7 @@ from typing import Protocol, TextIO
 from worker.serving.errors import PredictorError
 from worker.serving.model import ServedModel
 from worker.serving.profile import ModelProfile
+from worker.serving.trial import in_own_words
 
 TIMEOUT_S = 10.0
 
@@ -18,11 +19,14 @@ TIMEOUT_S = 10.0
 class Checked(Protocol):
     """A configured model that can be tried."""
 
-    def check(self, *, timeout_s: float) -> list[str]:
+    def check(self, *, timeout_s: float, in_full: bool) -> list[str]:
         """Return everything that keeps it from being explained, each with its cure."""
 
     def doubts(self, *, timeout_s: float) -> list[str]:
         """Return what makes one doubt that it is configured as it should be."""
+
+    def limits(self, *, timeout_s: float) -> list[str]:
+        """Return what keeps its calls small."""
 
 
 def check_profiles(profiles: Mapping[str, ModelProfile]) -> int:
@@ -55,11 +59,12 @@ def report(models: Mapping[str, Checked], *, out: TextIO) -> int:
 
 
 def _diagnose(model: Checked) -> tuple[list[str], list[str]]:
-    problems = model.check(timeout_s=TIMEOUT_S)
+    # Whoever runs this may read what the server says.
+    problems = model.check(timeout_s=TIMEOUT_S, in_full=True)
     if problems:
         return problems, []
     try:
-        return [], model.doubts(timeout_s=TIMEOUT_S)
+        return [], [*model.doubts(timeout_s=TIMEOUT_S), *model.limits(timeout_s=TIMEOUT_S)]
     except PredictorError as error:
         # It worked a moment ago.
-        return [error.detail], []
+        return in_own_words([error.detail], error), []

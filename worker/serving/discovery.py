@@ -8,7 +8,13 @@ from worker.serving.errors import BadModelOutput, PredictorRejected, ProfileMism
 from worker.serving.preparation import unable
 from worker.serving.profile import ModelProfile
 from worker.serving.resolved import ResolvedModel
-from worker.serving.signatures import class_count_of, image_input, listed, pick
+from worker.serving.signatures import (
+    class_count_of,
+    class_output,
+    image_input,
+    listed,
+    pick_output,
+)
 from worker.serving.stubs.model_pb2 import SignatureDef, SignatureDefMap
 from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataResponse
 
@@ -69,10 +75,13 @@ def resolve(
     signature = _signature(profile, response)
     problems: list[str] = []
     image = image_input(profile, signature, problems)
-    output = pick("output", profile.output, signature.outputs, problems)
+    output = pick_output(profile.output, signature.outputs, problems)
     class_count = None
     if image is not None and output is not None:
-        class_count = class_count_of(profile, output, signature.outputs[output], problems)
+        one_image = 1 in (image.rows, profile.max_batch_size)
+        class_count = class_count_of(
+            profile, output, signature.outputs, problems, one_image=one_image
+        )
     if labels is not None and (not labels or class_count not in (None, len(labels))):
         problems.append(
             f"Its labels file has {len(labels)} names for {class_count or 'all'} classes: write "
@@ -102,6 +111,7 @@ def resolve(
         preparation=preparation,
         profile_sha256=_digest(profile),
         batch_size=max(1, min(limit for limit in limits if limit is not None)),
+        class_output=class_output(output, signature.outputs),
     )
 
 

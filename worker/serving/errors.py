@@ -93,3 +93,7 @@ class ModelVersionGone(PredictorError):
 
 class BadModelOutput(PredictorError):
     """The model answered with something that cannot be scores of the images sent."""
+
+
+class ScoresOfRanks(BadModelOutput):
+    """The model answered with the scores of its best classes, in whose order there is no class."""

@@ -45,7 +45,7 @@ class Fault(NamedTuple):
     says: str
 
 
-_OPERATOR = "The operator must look at the model's profile and the worker's log."
+OPERATOR = "The operator must look at the model's profile and the worker's log."
 
 FAULTS: Mapping[StatusCode, Fault] = MappingProxyType(
     {
@@ -71,11 +71,11 @@ FAULTS: Mapping[StatusCode, Fault] = MappingProxyType(
         StatusCode.INVALID_ARGUMENT: Fault(
             PredictorRejected,
             "The model server refuses what is sent to {model}: its input, or its version label, "
-            f"is not what the profile says. {_OPERATOR}",
+            f"is not what the profile says. {OPERATOR}",
         ),
         StatusCode.FAILED_PRECONDITION: Fault(
             PredictorRejected,
-            f"The signature of {{model}} cannot be used for Predict. {_OPERATOR}",
+            f"The signature of {{model}} cannot be used for Predict. {OPERATOR}",
         ),
         StatusCode.UNAUTHENTICATED: Fault(
             PredictorRejected,
@@ -100,7 +100,7 @@ FAULTS: Mapping[StatusCode, Fault] = MappingProxyType(
 )
 OTHER = Fault(
     PredictorUnavailable,
-    f"The model server failed while it ran {{model}}. Try again later. {_OPERATOR}",
+    f"The model server failed while it ran {{model}}. Try again later. {OPERATOR}",
 )
 
 

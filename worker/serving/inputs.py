@@ -13,7 +13,7 @@ from PIL import Image
 from worker.serving import tensors
 from worker.serving.preprocess import affine, to_float
 from worker.serving.profile import Layout, ModelProfile
-from worker.serving.resolved import ResolvedModel
+from worker.serving.resolved import ResolvedModel, is_float
 from worker.serving.stubs.tensor_pb2 import TensorProto
 
 # Takes uint8 (n, H, W, C); the batch may change once this has returned.
@@ -34,9 +34,10 @@ def encoder(profile: ModelProfile, resolved: ResolvedModel) -> Encode:
             raise ValueError(f"model {resolved.name!r} takes uint8 (n, {shape}), not {batch.shape}")
         if resolved.dtype == "string":
             return tensors.from_strings([_picture(one, profile.encoding) for one in batch])
-        if resolved.dtype == "uint8":
-            return tensors.from_array(_arranged(batch, resolved.layout))
-        return tensors.from_array(to_float(batch, how, layout=resolved.layout))
+        if is_float(resolved.dtype):
+            pixels = to_float(batch, how, layout=resolved.layout)
+            return tensors.from_array(pixels, resolved.dtype)
+        return tensors.from_array(_arranged(batch, resolved.layout), resolved.dtype)
 
     return encode
 

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from worker.serving import discovery
+from worker.serving import discovery, trial
 from worker.serving.calls import (
     Caller,
     CallRecord,
@@ -20,11 +18,11 @@ from worker.serving.calls import (
     ignore,
 )
 from worker.serving.channel import Connection
-from worker.serving.errors import BadModelOutput, PredictorError, ProfileMismatch
+from worker.serving.errors import PredictorError, ProfileMismatch
 from worker.serving.faults import Asked
 from worker.serving.inputs import encoder
 from worker.serving.labels import read_labels
-from worker.serving.outputs import ScoreReader, doubt
+from worker.serving.outputs import ScoreReader
 from worker.serving.pace import Pace
 from worker.serving.predictor import BatchLimit, Predictor
 from worker.serving.profile import Activation, ModelProfile
@@ -33,13 +31,6 @@ from worker.serving.stubs.model_service_pb2 import GetModelStatusRequest, ModelV
 from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataRequest
 
 __all__ = ["CallRecord", "ModelStatus", "ResolvedModel", "RetryPolicy", "ServedModel"]
-
-_GREY = 128
-_UNREACHABLE = (
-    "If that goes on: TensorFlow Serving must listen at the profile's address for gRPC (8500 "
-    "unless set otherwise; 8501 is its REST port), this machine must be allowed to connect, and "
-    "both sides must agree whether it is over TLS."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +75,11 @@ class ServedModel:
             target_s=profile.call_target_ms / 1000,
             polite=profile.polite,
         )
+
+    @property
+    def most_images(self) -> int | None:
+        """Most images that the server takes in a call, where it has refused more."""
+        return self._limit.rows
 
     @property
     def max_in_flight(self) -> int:
@@ -137,36 +133,22 @@ class ServedModel:
         deadline_s: float,
         checkpoint: Checkpoint = go_on,
         seats: Callable[[], int] | None = None,
+        activation: Activation | None = None,
+        pace: Pace | None = None,
     ) -> Predictor:
         """Return a predictor whose calls, all together, end within ``deadline_s`` seconds.
 
         Waits end by what ``checkpoint`` raises, as in ``resolve``. ``seats`` tells again and again
         how many calls may be in flight at most; the profile's ``max_in_flight`` when left out.
+        ``activation`` and ``pace`` are the profile's and the model's own when left out.
         """
-        return self._predictor(
-            resolved,
-            activation=self.profile.activation,
-            deadline_s=deadline_s,
-            checkpoint=checkpoint,
-            seats=seats,
-        )
-
-    def _predictor(
-        self,
-        resolved: ResolvedModel,
-        *,
-        activation: Activation,
-        deadline_s: float,
-        checkpoint: Checkpoint = go_on,
-        seats: Callable[[], int] | None = None,
-    ) -> Predictor:
         return Predictor(
             resolved,
             caller=self._caller(resolved.version, seconds=deadline_s, checkpoint=checkpoint),
             encode=encoder(self.profile, resolved),
-            reader=ScoreReader(resolved, activation=activation),
+            reader=ScoreReader(resolved, activation=activation or self.profile.activation),
             limit=self._limit,
-            pace=self.pace,
+            pace=self.pace if pace is None else pace,
             seats=(lambda: self.profile.max_in_flight) if seats is None else seats,
         )
 
@@ -178,53 +160,32 @@ class ServedModel:
             return ModelStatus(state="unavailable", problem=error.detail)
         return ModelStatus(state="available", resolved=resolved)
 
-    def check(self, *, timeout_s: float = 30.0) -> list[str]:
-        """Return everything that keeps the model from being explained, each with its cure.
-
-        Scores one grey image, because a signature does not tell whether its outputs are scores.
-        """
-        try:
-            resolved = self.resolve(None, timeout_s=timeout_s)
-            image = np.full((1, *resolved.input_size, resolved.channels), _GREY, np.uint8)
-            for _ in self.predictor(resolved, deadline_s=timeout_s)([image]):
-                pass
-        except ProfileMismatch as error:
-            return list(error.problems)
-        except PredictorError as error:
-            if error.grpc_status == "UNAVAILABLE":
-                return [error.detail, _UNREACHABLE]
-            return [error.detail, *self._versions(error, timeout_s=timeout_s)]
-        return []
+    def check(self, *, timeout_s: float = 30.0, in_full: bool = False) -> list[str]:
+        """Return everything that keeps the model from being explained: ``trial.check``."""
+        return trial.check(self, timeout_s=timeout_s, in_full=in_full)
 
     def doubts(self, *, timeout_s: float = 30.0) -> list[str]:
-        """Return what makes one doubt that a model which works is configured as it should be.
+        """Return what makes one doubt its profile: ``trial.doubts``."""
+        return trial.doubts(self, timeout_s=timeout_s)
 
-        Scores a grey and a noisy image: of one alone even logits can look like probabilities.
+    def limits(self, *, timeout_s: float = 30.0) -> list[str]:
+        """Return what keeps its calls small: ``trial.limits``."""
+        return trial.limits(self, timeout_s=timeout_s)
+
+    def versions(self, *, timeout_s: float) -> list[str]:
+        """Return each version that the server has, with its state, by number.
 
         Raises
         ------
         PredictorError
         """
-        resolved = self.resolve(None, timeout_s=timeout_s)
-        shape = (1, *resolved.input_size, resolved.channels)
-        noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        images = np.concatenate([np.full(shape, _GREY, np.uint8), noise])
-        raw = self._predictor(resolved, activation="none", deadline_s=timeout_s)
-        activation = self.profile.activation
-        try:
-            found = doubt(np.concatenate(list(raw([images]))))
-        except BadModelOutput:
-            # One unit whose output needs its activation.
-            return []
-        if activation == "none":
-            return [] if found is None else [found]
-        if found is not None:
-            return []
-        twice = (
-            f"Its output holds probabilities already, and activation = {activation!r} is applied "
-            "to them: set activation = 'none', or output to the tensor that holds the logits."
-        )
-        return [twice]
+        request = GetModelStatusRequest()
+        request.model_spec.name = self.profile.servable
+        answer = self._caller(None, seconds=timeout_s).ask("GetModelStatus", request)
+        return [
+            f"{one.version} {ModelVersionStatus.State.Name(one.state)}"
+            for one in sorted(answer.model_version_status, key=lambda one: one.version)
+        ]
 
     def close(self) -> None:
         """Close the channel of this process."""
@@ -256,19 +217,3 @@ class ServedModel:
         except (OSError, UnicodeDecodeError) as error:
             problem = "Its labels file cannot be read: it must be a text file in UTF-8."
             raise ProfileMismatch(self.profile.name, (problem,), context=str(error)) from error
-
-    def _versions(self, error: PredictorError, *, timeout_s: float) -> list[str]:
-        """Where the server does not have what was asked for, tell what it has."""
-        if error.grpc_status not in ("NOT_FOUND", "INVALID_ARGUMENT"):
-            return []
-        request = GetModelStatusRequest()
-        request.model_spec.name = self.profile.servable
-        try:
-            answer = self._caller(None, seconds=timeout_s).ask("GetModelStatus", request)
-        except PredictorError as unknown:
-            return [] if unknown.detail == error.detail else [unknown.detail]
-        states = ", ".join(
-            f"{one.version} {ModelVersionStatus.State.Name(one.state)}"
-            for one in sorted(answer.model_version_status, key=lambda one: one.version)
-        )
-        return [f"The server has these versions: {states or 'none'}."]

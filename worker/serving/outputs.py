@@ -8,15 +8,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.serving import tensors
-from worker.serving.errors import BadModelOutput
+from worker.serving.errors import BadModelOutput, ScoresOfRanks
 from worker.serving.profile import Activation
+from worker.serving.ranks import Ranks
 from worker.serving.resolved import ResolvedModel
+from worker.serving.signatures import is_embedding
 from worker.serving.stubs.prediction_service_pb2 import PredictResponse
 
 # A float32 probability may overshoot by rounding.
 _SLACK = 1e-4
 # Of a thousand classes in float16, or rounded by quantisation.
 _SUM_SLACK = 0.05
+# So many scores hardly ever fall from the first to the last by chance, in several images.
+_MANY_CLASSES = 4
+
+
+def doubts(scores: NDArray[np.float64], *, output: str, activation: Activation) -> list[str]:
+    """Say what makes one doubt that an output is the one that should be explained.
+
+    Parameters
+    ----------
+    scores : float64 (rows, classes)
+        Of several images, without the activation.
+    output : str
+        Its name.
+    activation : str
+        The profile's.
+    """
+    if is_embedding(output):
+        about_name = (
+            f"Its output is named {output!r}, as a vector is that describes an image: its numbers "
+            "would be explained as if they were classes. If so, set output to the scores, or "
+            "export a signature that gives them."
+        )
+        return [about_name]
+    found = []
+    if scores.shape[1] >= _MANY_CLASSES and np.all(np.diff(scores, axis=1) <= 0):
+        found.append(
+            f"Its scores fall from the first to the last in each of {len(scores)} images, as those "
+            f"of the best {scores.shape[1]} classes do, where a place is no class. If so, export a "
+            "signature that gives the scores of all classes in a fixed order."
+        )
+    about = doubt(scores)
+    if activation == "none" and about is not None:
+        found.append(about)
+    if activation != "none" and about is None:
+        found.append(
+            f"Its output holds probabilities already, and activation = {activation!r} is applied "
+            "to them: set activation = 'none', or output to the tensor that holds the logits."
+        )
+    return found
 
 
 def doubt(scores: NDArray[np.float64]) -> str | None:
@@ -60,6 +101,7 @@ class ScoreReader:
         self._resolved = resolved
         self._activation = activation
         self._class_count = resolved.class_count
+        self._ranks = Ranks()
 
     def read(self, response: PredictResponse, *, rows: int) -> NDArray[np.float64]:
         """Return the scores of ``rows`` images, float64 (rows, classes).
@@ -79,7 +121,9 @@ class ScoreReader:
             self._refuse(str(error))
         if not np.all(np.isfinite(raw)):
             self._refuse("holds NaN or infinity")
-        scores = self._activate(self._as_rows(raw, rows))
+        raw = self._as_rows(raw, rows)
+        self._check_ranks(raw, response)
+        scores = self._activate(raw)
         self._check_classes(scores.shape[1])
         return scores
 
@@ -99,8 +143,34 @@ class ScoreReader:
         if scores.shape[1] > 1:
             return scores
         if scores.min() < -_SLACK or scores.max() > 1 + _SLACK:
-            self._refuse("is one number that is no probability; set activation = 'sigmoid'")
+            self._refuse(
+                "is one number that is no probability: set activation = 'sigmoid' if it is the "
+                "logit of one class; a quantity that the model estimates has no class to explain"
+            )
         return np.concatenate([1 - scores, scores], axis=1)
+
+    @property
+    def wanted(self) -> list[str]:
+        """Outputs that the next call has to ask for."""
+        beside = self._resolved.class_output
+        has_doubt = beside is not None and self._ranks.is_open
+        return [self._resolved.output, *([beside] if beside and has_doubt else [])]
+
+    def _check_ranks(self, raw: NDArray[np.float64], response: PredictResponse) -> None:
+        beside = self._resolved.class_output
+        if beside is None or beside not in response.outputs:
+            return
+        try:
+            classes = tensors.to_names(response.outputs[beside])
+        except ValueError:
+            return
+        if self._ranks.are_scores_of(raw, classes):
+            self._refuse(
+                f"holds the scores of the best {raw.shape[1]} classes, best first, and "
+                f"{beside!r} tells which they are: a place in it is no class. Export a signature "
+                "that gives the scores of all classes in a fixed order, and set output to it",
+                ScoresOfRanks,
+            )
 
     def _check_version(self, response: PredictResponse) -> None:
         answered = response.model_spec.version.value
@@ -116,8 +186,8 @@ class ScoreReader:
             self._refuse(f"has {count} classes where {self._class_count} are expected")
         self._class_count = count
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise BadModelOutput(
+    def _refuse(self, reason: str, kind: type[BadModelOutput] = BadModelOutput) -> NoReturn:
+        raise kind(
             f"The output {self._resolved.output!r} of model {self._resolved.name!r}, version "
             f"{self._resolved.version}, {reason}."
         )

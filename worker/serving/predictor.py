@@ -155,7 +155,7 @@ class Predictor:
 
     def _request(self, tensor: TensorProto) -> bytes:
         request = PredictRequest(
-            inputs={self._resolved.input: tensor}, output_filter=[self._resolved.output]
+            inputs={self._resolved.input: tensor}, output_filter=self._reader.wanted
         )
         request.model_spec.name = self._resolved.servable
         request.model_spec.version.value = self._resolved.version

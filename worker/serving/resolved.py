@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from worker.serving.preparation import Preparation
 from worker.serving.profile import Layout
 
-InputDtype = Literal["float32", "uint8", "string"]
+FloatDtype = Literal["float32", "float64", "float16", "bfloat16"]
+InputDtype = FloatDtype | Literal["uint8", "int32", "int64", "string"]
+
+
+def is_float(dtype: InputDtype) -> bool:
+    """Whether pixels of this type can be preprocessed."""
+    return dtype in get_args(FloatDtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,9 @@ class ResolvedModel:
         Order of axes on the wire. Not meaningful for ``"string"``.
     input_size : tuple of int
         Height and width, in pixels.
+    class_output : str or None
+        Another output of the shape of ``output``, of names or numbers: the classes of the scores,
+        where those are in no fixed order.
     class_count : int or None
         Length of a row of scores, 2 for one sigmoid unit; None until the model has answered.
     labels : tuple of str or None
@@ -58,3 +67,4 @@ class ResolvedModel:
     preparation: Preparation
     profile_sha256: str
     batch_size: int
+    class_output: str | None = None

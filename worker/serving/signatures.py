@@ -6,29 +6,25 @@ operator should see everything that is wrong at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, cast
 
 from worker.serving.profile import CustomPreprocess, Layout, ModelProfile
-from worker.serving.resolved import InputDtype
+from worker.serving.resolved import InputDtype, is_float
 from worker.serving.stubs.model_pb2 import SignatureDef, TensorInfo
 from worker.serving.stubs.tensor_pb2 import DataType
-from worker.serving.tensors import FLOATS, dtype_name
+from worker.serving.tensors import DTYPES, FLOATS, INTEGERS, dtype_name, item_bytes
 
 Channels = Literal[1, 3]
 
 OPEN = -1
 _IMAGE_RANK = 4
 _SCORES_RANK = 2
-_INPUT_DTYPES: Mapping[int, InputDtype] = MappingProxyType(
-    {
-        DataType.DT_FLOAT: "float32",
-        DataType.DT_UINT8: "uint8",
-        DataType.DT_STRING: "string",
-    }
-)
+# Names of tensors that describe an image and are not of classes.
+_NO_SCORES = re.compile(r"embed|feature|hidden|pooled|last_hidden_state", re.IGNORECASE)
 # Where a tensor (batch, a, b, c) has height, width and channels.
 _AXES: Mapping[Layout, tuple[int, int, int]] = MappingProxyType(
     {"NHWC": (1, 2, 3), "NCHW": (2, 3, 1)}
@@ -58,7 +54,7 @@ class ImageInput:
     def image_bytes(self) -> int:
         """Size of one image on the wire; a PNG is hardly ever larger than its pixels."""
         height, width = self.size
-        return height * width * self.channels * (4 if self.dtype == "float32" else 1)
+        return height * width * self.channels * item_bytes(self.dtype)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -66,27 +62,67 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in sorted(names)) or "none"
 
 
-def pick(
-    key: Literal["input", "output"],
-    wanted: str | None,
-    available: Mapping[str, TensorInfo],
-    problems: list[str],
+def pick_output(
+    wanted: str | None, available: Mapping[str, TensorInfo], problems: list[str]
 ) -> str | None:
-    """Return the tensor that the profile names, or the only one there is."""
+    """Return the output that the profile names, or the only one there is."""
     if wanted is not None and wanted in available:
         return wanted
     if wanted is None and len(available) == 1:
         return next(iter(available))
-    reason = f"There is no {key} {wanted!r}" if wanted else f"There is more than one {key}"
-    problems.append(f"{reason}: set {key} to one of {listed(available)}.")
+    reason = f"There is no output {wanted!r}" if wanted else "There is more than one output"
+    problems.append(f"{reason}: {cure_of_output(available)}.")
     return None
+
+
+def cure_of_output(available: Mapping[str, TensorInfo]) -> str:
+    """Say which outputs may hold scores, by their types, shapes and names."""
+    usable = [name for name, info in available.items() if _may_hold_scores(info)]
+    usable = [name for name in usable if not is_embedding(name)] or usable
+    if not usable:
+        return "export a signature that gives the scores, float (batch, classes)"
+    if len(usable) == 1:
+        return f"set output = {usable[0]!r}"
+    return f"set output to one of {listed(usable)}"
+
+
+def is_embedding(name: str) -> bool:
+    """Whether an output is named as vectors are that describe an image, and are no scores."""
+    return _NO_SCORES.search(name) is not None
+
+
+def class_output(name: str, outputs: Mapping[str, TensorInfo]) -> str | None:
+    """Return the output that may tell which classes the scores in ``name`` are of."""
+    dims = shape_of(outputs[name])
+    if dims is None or len(dims) != _SCORES_RANK:
+        return None
+    beside = [
+        other
+        for other, info in outputs.items()
+        if info.dtype in (DataType.DT_STRING, *INTEGERS) and shape_of(info) == dims
+    ]
+    return min(beside, key=lambda other: ("class" not in other.lower(), other), default=None)
+
+
+def _may_hold_scores(info: TensorInfo) -> bool:
+    dims = shape_of(info)
+    return info.dtype in FLOATS and (dims is None or 1 <= len(dims) <= _SCORES_RANK)
+
+
+def _pick_input(
+    wanted: str | None, available: Mapping[str, TensorInfo], problems: list[str]
+) -> str | None:
+    if wanted is not None and wanted not in available:
+        problems.append(f"There is no input {wanted!r}: set input to one of {listed(available)}.")
+        return None
+    return next(iter(available)) if len(available) == 1 else wanted
 
 
 def image_input(
     profile: ModelProfile, signature: SignatureDef, problems: list[str]
 ) -> ImageInput | None:
     """Return the input tensor, None if it cannot be used."""
-    name = pick("input", profile.input, signature.inputs, problems)
+    name = _pick_input(profile.input, signature.inputs, problems)
     if len(signature.inputs) > 1:
         problems.append(
             f"The signature wants the inputs {listed(signature.inputs)} and we have an image "
@@ -95,11 +131,11 @@ def image_input(
     if name is None:
         return None
     info = signature.inputs[name]
-    dtype = _INPUT_DTYPES.get(info.dtype)
+    dtype = DTYPES.get(info.dtype)
     if dtype is None:
         problems.append(
             f"The input {name!r} takes {dtype_name(info.dtype)}: export a signature that takes "
-            f"float, uint8 or string (encoded pictures)."
+            f"one of {', '.join(sorted(DTYPES.values()))} (encoded pictures)."
         )
         return None
     dims = shape_of(info)
@@ -162,23 +198,42 @@ def _image(
 
 
 def class_count_of(
-    profile: ModelProfile, name: str, info: TensorInfo, problems: list[str]
+    profile: ModelProfile,
+    name: str,
+    outputs: Mapping[str, TensorInfo],
+    problems: list[str],
+    *,
+    one_image: bool,
 ) -> int | None:
-    """Return how many classes an output has, 2 for a single unit; None if that is left open."""
+    """Return how many classes an output has, 2 for a single unit; None if that is left open.
+
+    Parameters
+    ----------
+    profile, name, outputs, problems
+        Which output of which there are.
+    one_image : bool
+        Whether no call has more than one image.
+    """
+    info = outputs[name]
     dims = shape_of(info)
     if info.dtype not in FLOATS:
         problems.append(
-            f"The output {name!r} gives {dtype_name(info.dtype)}: set output to the tensor that "
-            f"holds the scores."
+            f"The output {name!r} gives {dtype_name(info.dtype)}: {cure_of_output(outputs)}."
         )
     if dims is None:
         return None
     if not 1 <= len(dims) <= _SCORES_RANK:
         problems.append(
-            f"The output {name!r} has the shape {list(dims)}: set output to the tensor that holds "
-            f"the scores, (batch, classes)."
+            f"The output {name!r} has the shape {list(dims)}, not (batch, classes): "
+            f"{cure_of_output(outputs)}."
         )
         return None
+    if len(dims) == 1 and dims[0] > 1 and not one_image:
+        problems.append(
+            f"The output {name!r} has the shape {list(dims)}, without a batch axis, so that it "
+            f"cannot hold the scores of several images: export a signature that gives (batch, "
+            f"classes). If it holds the scores of the first image, max_batch_size = 1 will do."
+        )
     # One axis is the batch of a single unit, unless its length is fixed: then it is the classes.
     units = dims[1] if len(dims) == _SCORES_RANK else max(dims[0], 1)
     if units == OPEN:
@@ -220,7 +275,7 @@ def _preprocess_problems(
     profile: ModelProfile, *, dtype: InputDtype, channels: int
 ) -> Iterable[str]:
     how = profile.preprocess
-    if dtype != "float32" and how != "raw":
+    if not is_float(dtype) and how != "raw":
         yield f"The input takes {dtype}, which cannot be preprocessed: set preprocess = 'raw'."
     values = len(how.mean) if isinstance(how, CustomPreprocess) else 3
     per_channel = isinstance(how, CustomPreprocess) or how in ("caffe", "torch")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.serving.resolved import InputDtype
 from worker.serving.stubs.tensor_pb2 import DataType, TensorProto, TensorShapeProto
 
 # TensorFlow writes little endian on every platform that it serves on.
@@ -21,16 +22,54 @@ _WIRE: Mapping[int, np.dtype[Any]] = MappingProxyType(
         # numpy has no bfloat16: its bits are the upper half of a float32.
         DataType.DT_BFLOAT16: np.dtype("<u2"),
         DataType.DT_UINT8: np.dtype("u1"),
+        DataType.DT_INT32: np.dtype("<i4"),
+        DataType.DT_INT64: np.dtype("<i8"),
     }
 )
+_TYPES: Mapping[InputDtype, DataType] = MappingProxyType(
+    {
+        "float32": DataType.DT_FLOAT,
+        "float64": DataType.DT_DOUBLE,
+        "float16": DataType.DT_HALF,
+        "bfloat16": DataType.DT_BFLOAT16,
+        "uint8": DataType.DT_UINT8,
+        "int32": DataType.DT_INT32,
+        "int64": DataType.DT_INT64,
+        "string": DataType.DT_STRING,
+    }
+)
+DTYPES: Mapping[int, InputDtype] = MappingProxyType({one: name for name, one in _TYPES.items()})
+# Those of TensorFlow's types that we do not speak.
+_OTHER_NAMES: Mapping[int, str] = MappingProxyType(
+    {5: "int16", 6: "int8", 8: "complex64", 10: "bool", 11: "qint8", 12: "quint8", 17: "uint16"}
+)
 FLOATS = frozenset({DataType.DT_FLOAT, DataType.DT_DOUBLE, DataType.DT_HALF, DataType.DT_BFLOAT16})
+INTEGERS = frozenset({DataType.DT_INT32, DataType.DT_INT64})
 
 
-def from_array(array: NDArray[np.float32] | NDArray[np.uint8]) -> TensorProto:
-    """Return the tensor of a float32 or uint8 array of any shape; the array may change after."""
-    dtype = DataType.DT_UINT8 if array.dtype == np.uint8 else DataType.DT_FLOAT
-    content = array.astype(_WIRE[dtype], order="C", copy=False).tobytes()
-    return TensorProto(dtype=dtype, tensor_shape=_shape(array.shape), tensor_content=content)
+def from_array(
+    array: NDArray[np.float32] | NDArray[np.uint8], dtype: InputDtype | None = None
+) -> TensorProto:
+    """Return the tensor of a float32 or uint8 array of any shape; the array may change after.
+
+    Parameters
+    ----------
+    array : float32 or uint8
+    dtype : str or None
+        Element type of the tensor; None takes that of the array. Numbers that float16 or bfloat16
+        does not have become the nearest that it has.
+    """
+    if dtype is None:
+        dtype = "uint8" if array.dtype == np.uint8 else "float32"
+    number = _TYPES[dtype]
+    numbers = _bfloat16(array) if dtype == "bfloat16" else array
+    content = numbers.astype(_WIRE[number], order="C", copy=False).tobytes()
+    return TensorProto(dtype=number, tensor_shape=_shape(array.shape), tensor_content=content)
+
+
+def item_bytes(dtype: InputDtype) -> int:
+    """Return the size of one element; 1 for encoded pictures, which are hardly ever larger."""
+    return 1 if dtype == "string" else _WIRE[_TYPES[dtype]].itemsize
 
 
 def from_strings(strings: list[bytes]) -> TensorProto:
@@ -82,11 +121,39 @@ def to_floats(tensor: TensorProto) -> NDArray[np.float64]:
     return _widen(flat, tensor.dtype).reshape(shape)
 
 
+def to_names(tensor: TensorProto) -> NDArray[Any]:
+    """Read a tensor of strings or integers, such as names or numbers of classes.
+
+    Returns
+    -------
+    bytes or int, in the tensor's shape
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or does not hold what its shape says.
+    """
+    shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
+    values: NDArray[Any]
+    if tensor.dtype == DataType.DT_STRING:
+        values = np.array(tensor.string_val, object)
+    elif tensor.dtype not in INTEGERS:
+        raise ValueError(f"holds {dtype_name(tensor.dtype)}, neither names nor numbers")
+    elif tensor.tensor_content:
+        values = _content(tensor)
+    else:
+        is_long = tensor.dtype == DataType.DT_INT64
+        values = np.array(tensor.int64_val if is_long else tensor.int_val, np.int64)
+    if 0 < values.size < math.prod(shape):
+        values = np.pad(values, (0, math.prod(shape) - values.size), mode="edge")
+    return values.reshape(shape)
+
+
 def dtype_name(number: int) -> str:
     """Return the name of an element type, for people."""
     if number in DataType.values():
         return str(DataType.Name(number)).removeprefix("DT_").lower()
-    return f"type number {number}"
+    return _OTHER_NAMES.get(number, f"type number {number}")
 
 
 def _shape(sizes: tuple[int, ...]) -> TensorShapeProto:
@@ -111,6 +178,12 @@ def _typed(tensor: TensorProto, size: int) -> NDArray[Any]:
     if 0 < values.size < size:
         return np.pad(values, (0, size - values.size), mode="edge")
     return values
+
+
+def _bfloat16(array: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Round to the nearest number of bfloat16, to the even one between two; as its bits."""
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 
 def _widen(flat: NDArray[Any], dtype: int) -> NDArray[np.float64]:

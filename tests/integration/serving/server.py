@@ -68,13 +68,15 @@ class Serving:
     """What the server serves and how it misbehaves.
 
     ``faults`` are spent one a Predict call, ``metadata_faults`` one a GetModelMetadata call;
-    ``on_predict`` runs before the answer and may wait. ``seen`` keeps every Predict request.
+    ``beside`` makes further outputs, where they are asked for; ``on_predict`` runs before the
+    answer and may wait. ``seen`` keeps every Predict request.
     """
 
     versions: dict[int, SignatureDef] = field(default_factory=lambda: {3: image_signature()})
     labels: dict[str, int] = field(default_factory=dict)
     max_batch: int | None = None
     answer: Callable[[TensorProto], TensorProto] = channel_sums
+    beside: dict[str, Callable[[TensorProto], TensorProto]] = field(default_factory=dict)
     faults: deque[tuple[StatusCode, str]] = field(default_factory=deque)
     metadata_faults: deque[tuple[StatusCode, str]] = field(default_factory=deque)
     on_predict: Callable[[PredictRequest, grpc.ServicerContext], None] = lambda *_: None
@@ -109,7 +111,10 @@ class Serving:
                 StatusCode.INVALID_ARGUMENT,
                 f"Task size {rows} is larger than maximum input batch size {self.max_batch}",
             )
-        response = PredictResponse(outputs={"scores": self.answer(request.inputs["image"])})
+        image = request.inputs["image"]
+        response = PredictResponse(outputs={"scores": self.answer(image)})
+        for name in set(request.output_filter) & self.beside.keys():
+            response.outputs[name].CopyFrom(self.beside[name](image))
         response.model_spec.version.value = self.answers_as or version
         return response
 

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
 from tests.integration.serving.conftest import MakeModel
-from tests.integration.serving.server import Serving, image_signature, tensor_info
+from tests.integration.serving.server import (
+    Serving,
+    array_of,
+    channel_sums,
+    image_signature,
+    tensor_info,
+)
 from worker.serving import tensors
+from worker.serving.errors import ScoresOfRanks
 from worker.serving.model import ServedModel
+from worker.serving.probes import probes
+from worker.serving.stubs.model_pb2 import TensorInfo
+from worker.serving.stubs.prediction_service_pb2 import PredictRequest
 from worker.serving.stubs.tensor_pb2 import DataType, TensorProto
 
 pytestmark = pytest.mark.integration
@@ -41,7 +54,7 @@ def test_every_problem_of_a_profile_is_told_at_once_with_its_cure(
     model = make_model(port, labels=labels, output="score")
     problems = model.check()
     assert [problem for problem in problems if "set input_size" in problem]
-    assert [problem for problem in problems if "set output to one of" in problem]
+    assert [problem for problem in problems if "set output = 'scores'" in problem]
     status = model.status()
     assert status.state == "unavailable"
     assert all(problem in (status.problem or "") for problem in problems)
@@ -102,3 +115,179 @@ def test_what_is_served_instead_is_told(make_model: MakeModel, port: int, servin
     first, second = make_model(port, version=5).check()
     assert "Version 5" in first
     assert second == "The server has these versions: 3 AVAILABLE, 4 AVAILABLE."
+
+
+def probabilities(tensor: TensorProto) -> np.ndarray:
+    logits = array_of(tensor).mean(axis=(1, 2)) / 16
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def order(tensor: TensorProto) -> np.ndarray:
+    return np.argsort(-probabilities(tensor), axis=1, kind="stable")
+
+
+def serve_top(serving: Serving, classes: Callable[[np.ndarray], TensorProto], dtype: int) -> None:
+    signature = image_signature()
+    signature.outputs["classes"].CopyFrom(tensor_info(dtype, -1, 3))
+    serving.versions = {3: signature}
+    serving.answer = lambda tensor: tensors.from_array(
+        np.take_along_axis(probabilities(tensor), order(tensor), axis=1)
+    )
+    serving.beside = {"classes": lambda tensor: classes(order(tensor))}
+
+
+def names(classes: np.ndarray) -> TensorProto:
+    made = tensors.from_strings([(b"ant", b"bee", b"cow")[one] for one in classes.ravel()])
+    del made.tensor_shape.dim[:]
+    for size in classes.shape:
+        made.tensor_shape.dim.add(size=size)
+    return made
+
+
+def numbers(classes: np.ndarray) -> TensorProto:
+    return tensors.from_array(classes.astype(np.uint8), "int64")
+
+
+@pytest.mark.parametrize(
+    ("classes", "dtype"), [(names, DataType.DT_STRING), (numbers, DataType.DT_INT64)]
+)
+def test_scores_of_ranks_are_refused_before_a_job_and_within_it(
+    model: ServedModel,
+    serving: Serving,
+    classes: Callable[[np.ndarray], TensorProto],
+    dtype: int,
+) -> None:
+    serve_top(serving, classes, dtype)
+    (problem,) = model.check()
+    assert "scores of the best 3 classes, best first, and 'classes' tells which" in problem
+    resolved = model.resolve(None, timeout_s=5)
+    with pytest.raises(ScoresOfRanks, match="Export a signature"):
+        list(model.predictor(resolved, deadline_s=10)([probes(8, resolved)]))
+
+
+def test_names_beside_scores_in_a_fixed_order_are_no_reason_and_soon_not_asked_for(
+    model: ServedModel, serving: Serving
+) -> None:
+    serve_top(serving, names, DataType.DT_STRING)
+    serving.answer = lambda tensor: tensors.from_array(probabilities(tensor))
+    serving.beside = {"classes": lambda tensor: names(np.tile([0, 1, 2], (len(order(tensor)), 1)))}
+    assert model.check() == model.doubts() == []
+    assert "classes" in serving.seen[0].output_filter
+    assert list(serving.seen[-1].output_filter) == ["scores"]
+
+
+@pytest.mark.parametrize("classes", [4, 6])
+def test_scores_that_fall_in_every_image_raise_a_doubt(
+    model: ServedModel, serving: Serving, classes: int
+) -> None:
+    info = tensor_info(DataType.DT_FLOAT, -1, classes)
+    serving.versions = {3: image_signature(scores=info)}
+    falling = np.linspace(0.4, 0, classes, dtype=np.float32)
+    serving.answer = lambda tensor: tensors.from_array(
+        np.tile(falling / falling.sum(), (len(array_of(tensor)), 1))
+    )
+    assert model.check() == []
+    assert f"best {classes} classes" in model.doubts()[0]
+
+
+def test_an_output_that_is_named_like_a_vector_raises_a_doubt_and_no_other(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    serving.beside = {"features": channel_sums}
+    model = make_model(port, output="features")
+    signature = image_signature()
+    signature.outputs["features"].CopyFrom(tensor_info(DataType.DT_FLOAT, -1, 3))
+    serving.versions = {3: signature}
+    (found,) = model.doubts()
+    assert "named 'features'" in found
+
+
+def take_one(request: PredictRequest, context: grpc.ServicerContext) -> None:
+    rows = request.inputs["image"].tensor_shape.dim[0].size
+    if rows > 1:
+        text = f"Input to reshape is a tensor with {rows * 72} values at 10.0.0.7"
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
+
+
+def test_a_batch_of_one_within_the_graph_is_cured_by_calls_of_one(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    serving.on_predict = take_one
+    (problem,) = make_model(port).check()
+    assert "set max_batch_size = 1" in problem
+    _, words = make_model(port).check(in_full=True)
+    assert words.startswith("The server's own words: Input to reshape")
+    cured = make_model(port, max_batch_size=1)
+    assert cured.check() == cured.limits() == []
+
+
+def test_an_output_without_a_batch_axis_is_told_as_that(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    unknown = TensorInfo(dtype=DataType.DT_FLOAT)
+    unknown.tensor_shape.unknown_rank = True
+    serving.versions = {3: image_signature(scores=unknown)}
+    # As many scores as images in a call: each could be taken for an image's.
+    serving.answer = lambda _: tensors.from_array(np.full(8, 0.125, np.float32))
+    told = make_model(port).check()
+    assert "the output has no batch axis" in told[-1]
+
+
+def test_the_servers_own_words_are_for_the_operator_alone(
+    model: ServedModel, serving: Serving
+) -> None:
+    def refuse(_: PredictRequest, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Invalid character\nat 10.0.0.7")
+
+    serving.on_predict = refuse
+    assert "10.0.0.7" not in " ".join(model.check())
+    told = model.check(in_full=True)
+    assert told[-1] == "The server's own words: Invalid character at 10.0.0.7"
+    assert "log" not in told[0]
+
+
+def test_calls_that_are_refused_as_too_large_are_a_limit_that_is_told(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    serving.max_batch = 5
+    model = make_model(port)
+    assert model.check() == []
+    (limit,) = model.limits()
+    assert "more than 4 image(s) are refused as too large" in limit
+    assert "set max_batch_size = 4" in limit
+
+
+def test_a_limit_above_the_first_call_is_found_by_larger_ones(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    serving.max_batch = 20
+    model = make_model(port, call_target_ms=10_000)
+    assert model.check() == []
+    (limit,) = model.limits()
+    assert "more than 12 image(s)" in limit
+    largest = max(one.inputs["image"].tensor_shape.dim[0].size for one in serving.seen)
+    assert largest == 24
+
+
+def test_calls_grow_no_further_than_jobs_let_them(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    serving.on_predict = lambda *_: time.sleep(0.02)
+    model = make_model(port, call_target_ms=1)
+    assert model.limits() == []
+    assert max(one.inputs["image"].tensor_shape.dim[0].size for one in serving.seen) == 8
+
+
+def test_a_server_that_is_slow_with_several_images_works_and_is_told(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    def wait(request: PredictRequest, _: grpc.ServicerContext) -> None:
+        if request.inputs["image"].tensor_shape.dim[0].size > 1:
+            serving.released.wait(10)
+
+    serving.on_predict = wait
+    model = make_model(port)
+    assert model.check(timeout_s=0.5) == []
+    (limit,) = model.limits(timeout_s=0.5)
+    assert "A call of 8 images takes longer than 0.5 s" in limit

@@ -59,6 +59,37 @@ def test_uint8_images_are_sent_as_they_are(
     np.testing.assert_array_equal(array_of(sent(serving)), RGB)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [(DataType.DT_DOUBLE, 1e-6), (DataType.DT_HALF, 1e-3), (DataType.DT_BFLOAT16, 8e-3)],
+)
+def test_floats_of_other_sizes_are_preprocessed_and_sent(
+    make_model: MakeModel, port: int, serving: Serving, dtype: int, tolerance: float
+) -> None:
+    info = tensor_info(dtype, -1, HEIGHT, WIDTH, 3)
+    serving.versions = {3: image_signature(image=info)}
+    serving.answer = lambda tensor: tensors.from_array(
+        tensors.to_floats(tensor).sum(axis=(1, 2)).astype(np.float32)
+    )
+    score(make_model(port, preprocess="torch"), RGB)
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    expected = (RGB / 255 - mean) / std
+    assert sent(serving).dtype == dtype
+    np.testing.assert_allclose(tensors.to_floats(sent(serving)), expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [DataType.DT_INT32, DataType.DT_INT64])
+def test_integers_hold_the_pixels_as_they_are(
+    make_model: MakeModel, port: int, serving: Serving, dtype: int
+) -> None:
+    info = tensor_info(dtype, -1, 3, HEIGHT, WIDTH)
+    serving.versions = {3: image_signature(image=info)}
+    serving.answer = lambda tensor: tensors.from_array(
+        tensors.to_names(tensor).sum(axis=(2, 3)).astype(np.float32)
+    )
+    np.testing.assert_array_equal(score(make_model(port), RGB), RGB.sum(axis=(1, 2)))
+
+
 @pytest.mark.parametrize("dtype", [DataType.DT_UINT8, DataType.DT_FLOAT])
 def test_channels_go_first_where_the_model_wants_them_first(
     make_model: MakeModel, port: int, serving: Serving, dtype: int

@@ -13,8 +13,10 @@ from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.model_pb2 import SignatureDef, TensorInfo
 from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataResponse
 from worker.serving.stubs.tensor_pb2 import DataType
+from worker.serving.tensors import DTYPES
 
 FLOAT, UINT8, STRING = DataType.DT_FLOAT, DataType.DT_UINT8, DataType.DT_STRING
+INT32, INT64 = DataType.DT_INT32, DataType.DT_INT64
 IMAGE = info(FLOAT, -1, 224, 200, 3)
 SCORES = info(FLOAT, -1, 1000)
 
@@ -152,12 +154,33 @@ def test_encoded_pictures_need_a_size_and_have_three_channels() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "count"),
-    [((-1, 10), 10), ((-1, 1), 2), ((-1,), 2), ((1,), 2), ((10,), 10), ((-1, -1), None)],
+    [((-1, 10), 10), ((-1, 1), 2), ((-1,), 2), ((1,), 2), ((-1, -1), None)],
 )
 def test_the_classes_are_counted_and_a_single_unit_is_two(
     sizes: tuple[int, ...], count: int | None
 ) -> None:
     assert resolve(signature(scores=info(FLOAT, *sizes))).class_count == count
+
+
+@pytest.mark.parametrize(
+    ("image", "settings"),
+    [
+        (info(FLOAT, -1, 224, 200, 3), {"max_batch_size": 1}),
+        (info(FLOAT, 1, 224, 200, 3), {}),
+    ],
+)
+def test_the_scores_of_an_image_alone_may_lack_the_batch_axis(
+    image: TensorInfo, settings: dict[str, Any]
+) -> None:
+    found = resolve(signature(image, scores=info(FLOAT, 10)), **settings)
+    assert (found.class_count, found.batch_size) == (10, 1)
+
+
+@pytest.mark.parametrize("number", sorted(DTYPES))
+def test_an_input_of_any_type_that_can_be_written_is_taken(number: int) -> None:
+    sizes = (-1,) if number == STRING else (-1, 224, 200, 3)
+    found = resolve(signature(info(number, *sizes)), input_size=(224, 200))
+    assert found.dtype == DTYPES[number]
 
 
 def test_labels_tell_the_class_count_that_a_signature_leaves_open() -> None:
@@ -193,7 +216,7 @@ def test_an_image_above_the_limit_of_a_call_still_goes_alone() -> None:
     ("changed", "settings", "words"),
     [
         (signature(), {"input": "img"}, "no input 'img': set input to one of 'image'"),
-        (signature(), {"output": "probs"}, "no output 'probs': set output to one of 'scores'"),
+        (signature(), {"output": "probs"}, "no output 'probs': set output = 'scores'"),
         (signature(), {"input_size": (224, 224)}, "input_size says 224 and the signature 200"),
         (signature(), {"channels": 1}, "channels says 1 and the signature 3"),
         (signature(info(FLOAT, -1, -1, -1, 3)), {}, "set input_size = [height, width]"),
@@ -202,7 +225,9 @@ def test_an_image_above_the_limit_of_a_call_still_goes_alone() -> None:
         (signature(info(FLOAT, -1, 784)), {}, "(batch, height, width, channels)"),
         (signature(info(STRING, -1, 1)), {"input_size": (9, 9)}, "(batch)"),
         (signature(info(FLOAT, 8, 9, 9, 3)), {}, "takes exactly 8 images"),
-        (signature(info(DataType.DT_INT64, -1, 9, 9, 3)), {}, "takes int64"),
+        (signature(info(6, -1, 9, 9, 3)), {}, "takes int8: export"),
+        (signature(info(DataType.DT_INT32, -1, 9, 9, 3)), {"preprocess": "tf"}, "= 'raw'"),
+        (signature(scores=info(FLOAT, 10)), {}, "without a batch axis"),
         (signature(info(UINT8, -1, 9, 9, 3)), {"preprocess": "tf"}, "set preprocess = 'raw'"),
         (signature(info(FLOAT, -1, 9, 9, 1)), {"preprocess": "torch"}, "preprocess is for 3"),
         (
@@ -210,7 +235,7 @@ def test_an_image_above_the_limit_of_a_call_still_goes_alone() -> None:
             {"preprocess": {"mean": [1.0], "std": [1.0]}},
             "The input has 3 channel(s) and preprocess is for 1",
         ),
-        (signature(scores=info(STRING, -1, 5)), {}, "gives string: set output"),
+        (signature(scores=info(STRING, -1, 5)), {}, "gives string: export a signature"),
         (signature(scores=info(FLOAT, -1, 7, 7, 5)), {}, "has the shape [-1, 7, 7, 5]"),
         (signature(scores=info(FLOAT)), {}, "has the shape []"),
         (signature(scores=info(FLOAT, -1, 1)), {"activation": "softmax"}, "'sigmoid'"),
@@ -230,8 +255,61 @@ def test_several_tensors_need_a_choice() -> None:
     several = signature()
     several.outputs["features"].CopyFrom(info(FLOAT, -1, 1280))
     (problem,) = problems(several)
-    assert "more than one output: set output to one of 'features', 'scores'" in problem
+    assert "more than one output: set output = 'scores'" in problem
     assert resolve(several, output="scores").class_count == 1000
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ({"classes": info(STRING, -1, 1000)}, "set output = 'scores'"),
+        ({"class_ids": info(INT64, -1)}, "set output = 'scores'"),
+        ({"embedding": info(FLOAT, -1, 2048)}, "set output = 'scores'"),
+        ({"maps": info(FLOAT, -1, 7, 7, 512)}, "set output = 'scores'"),
+        ({"logits": info(FLOAT, -1, 1000)}, "set output to one of 'logits', 'scores'"),
+    ],
+)
+def test_only_outputs_that_may_hold_scores_are_proposed(
+    beside: dict[str, TensorInfo], words: str
+) -> None:
+    several = signature()
+    for name, one in beside.items():
+        several.outputs[name].CopyFrom(one)
+    (problem,) = problems(several)
+    assert f"more than one output: {words}." in problem
+
+
+def test_where_no_output_holds_scores_another_signature_is_the_cure() -> None:
+    several = signature(scores=info(STRING, -1, 5))
+    several.outputs["ids"].CopyFrom(info(INT64, -1, 5))
+    (problem,) = problems(several)
+    assert "export a signature that gives the scores" in problem
+
+
+def test_an_output_of_vectors_is_proposed_where_there_is_nothing_else() -> None:
+    several = signature(scores=info(STRING, -1, 5))
+    several.outputs["feature_scores"].CopyFrom(info(FLOAT, -1, 5))
+    (problem,) = problems(several)
+    assert "set output = 'feature_scores'" in problem
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        ({"classes": info(STRING, -1, 1000)}, "classes"),
+        ({"flags": info(INT64, -1, 1000), "top_classes": info(INT32, -1, 1000)}, "top_classes"),
+        ({"classes": info(STRING, -1, 5)}, None),
+        ({"class_id": info(INT64, -1)}, None),
+        ({"logits": info(FLOAT, -1, 1000)}, None),
+    ],
+)
+def test_the_classes_beside_the_scores_are_known_by_type_and_shape(
+    beside: dict[str, TensorInfo], expected: str | None
+) -> None:
+    several = signature()
+    for name, one in beside.items():
+        several.outputs[name].CopyFrom(one)
+    assert resolve(several, output="scores").class_output == expected
 
 
 def test_inputs_that_we_cannot_fill_are_a_problem() -> None:

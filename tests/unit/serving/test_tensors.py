@@ -56,6 +56,44 @@ def test_bfloat16_is_the_upper_half_of_a_float() -> None:
         np.testing.assert_array_equal(tensors.to_floats(one), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "int32", "int64"])
+def test_pixels_of_any_type_come_back_as_they_were(dtype: str) -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
+    made = tensors.from_array(pixels, dtype)
+    assert tensors.DTYPES[made.dtype] == dtype
+    assert len(made.tensor_content) == 256 * tensors.item_bytes(dtype)
+    read = tensors.to_names(made) if dtype.startswith("int") else tensors.to_floats(made)
+    np.testing.assert_array_equal(read, pixels)
+
+
+@pytest.mark.parametrize(
+    ("value", "nearest"),
+    # bfloat16 has 8 bits: of 1 + n / 128 a half is rounded to the even neighbour.
+    [(1 + 1 / 256, 1.0), (1 + 3 / 256, 1 + 2 / 128), (1.01, 1.0078125), (-2.1179, -2.125)],
+)
+def test_a_number_that_bfloat16_does_not_have_becomes_the_nearest(
+    value: float, nearest: float
+) -> None:
+    made = tensors.from_array(np.array([value], np.float32), "bfloat16")
+    assert tensors.to_floats(made) == [nearest]
+
+
+def test_names_are_read_from_whichever_field_holds_them() -> None:
+    numbers = [[7, 3], [3, 7]]
+    flat = [number for row in numbers for number in row]
+    content = np.array(flat, "<i4").tobytes()
+    for made in (
+        tensor(DataType.DT_INT64, 2, 2, int64_val=flat),
+        tensor(DataType.DT_INT32, 2, 2, int_val=flat),
+        tensor(DataType.DT_INT32, 2, 2, tensor_content=content),
+    ):
+        np.testing.assert_array_equal(tensors.to_names(made), numbers)
+    words = tensor(DataType.DT_STRING, 2, 1, string_val=[b"ant", b"bee"])
+    assert tensors.to_names(words).tolist() == [[b"ant"], [b"bee"]]
+    with pytest.raises(ValueError, match="float"):
+        tensors.to_names(tensor(DataType.DT_FLOAT, 1, float_val=[1.0]))
+
+
 def test_the_last_of_too_few_numbers_stands_for_the_rest() -> None:
     short = tensor(DataType.DT_FLOAT, 2, 2, float_val=[1.0, 0.5])
     np.testing.assert_array_equal(tensors.to_floats(short), [[1.0, 0.5], [0.5, 0.5]])

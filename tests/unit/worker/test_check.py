@@ -4,13 +4,18 @@ import io
 import os
 
 from worker.check import report
+from worker.serving.errors import PredictorUnavailable
 
 
 class Works:
-    def check(self, *, timeout_s: float) -> list[str]:
+    def check(self, *, timeout_s: float, in_full: bool) -> list[str]:
+        assert in_full, "the operator reads what the server says"
         return []
 
     def doubts(self, *, timeout_s: float) -> list[str]:
+        return []
+
+    def limits(self, *, timeout_s: float) -> list[str]:
         return []
 
 
@@ -19,8 +24,18 @@ class IsInDoubt(Works):
         return ["Its scores lie between -3 and 7."]
 
 
-class Fails:
-    def check(self, *, timeout_s: float) -> list[str]:
+class IsLimited(Works):
+    def limits(self, *, timeout_s: float) -> list[str]:
+        return ["Calls of more than 2 image(s) are refused as too large."]
+
+
+class BreaksLater(Works):
+    def doubts(self, *, timeout_s: float) -> list[str]:
+        raise PredictorUnavailable("It is overloaded.", context="queue\n full")
+
+
+class Fails(Works):
+    def check(self, *, timeout_s: float, in_full: bool) -> list[str]:
         return ["The output 'scores' does not exist: it has 'probabilities'."]
 
     def doubts(self, *, timeout_s: float) -> list[str]:
@@ -49,6 +64,21 @@ def test_a_doubt_is_told_and_is_no_failure() -> None:
     assert out.getvalue().splitlines() == [
         "cats: ok",
         "  warning: Its scores lie between -3 and 7.",
+    ]
+
+
+def test_a_limit_of_calls_is_told_and_is_no_failure() -> None:
+    out = io.StringIO()
+    assert report({"cats": IsLimited()}, out=out) == 0
+    assert "warning: Calls of more than 2 image(s)" in out.getvalue()
+
+
+def test_what_the_server_says_is_told_in_its_own_words() -> None:
+    out = io.StringIO()
+    assert report({"cats": BreaksLater()}, out=out) == os.EX_CONFIG
+    assert out.getvalue().splitlines()[1:] == [
+        "  It is overloaded.",
+        "  The server's own words: queue full",
     ]
 
 
