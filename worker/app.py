@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -32,11 +32,12 @@ from threadpoolctl import threadpool_limits
 
 from worker.allocation import keep_freed_memory
 from worker.check import check_profiles
+from worker.consumer import waiting_consumer
 from worker.explain import segments
 from worker.failures import UnknownModel
 from worker.jobs.blobs import open_blobs
 from worker.jobs.catalogue import Catalogue
-from worker.jobs.condition import problems_at_start
+from worker.jobs.condition import problems_at_start, refusal_now
 from worker.jobs.connection import connect
 from worker.jobs.environment import problems_of
 from worker.jobs.job import JobRef
@@ -123,6 +124,7 @@ def _run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) 
         pool="prefork",
         concurrency=settings.concurrency,
         queues=list(settings.queues),
+        consumer_cls=waiting_consumer(partial(refusal_now, settings)),
         quiet=True,
         # Workers do not talk to each other: what they share is in the store.
         without_gossip=True,

@@ -21,6 +21,7 @@ from worker.failures import TimedOut, failure_of
 from worker.jobs.errors import StaleClaim, StoreUnavailable
 from worker.jobs.store import Claim
 from worker.ports import JobStore, Limits
+from worker.telemetry.trouble import Trouble
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -165,14 +166,18 @@ class Heartbeat:
 
     def _beat(self) -> None:
         every = min(self._limits.beat_s, self._limits.lease_s / 3)
+        trouble = Trouble(log)
         while not self._lost and not self._ended.wait(every):
             try:
                 self._beat_once()
+                trouble.over("the lease is renewed again")
             except StaleClaim:
                 self._lost = True
             except StoreUnavailable as error:
                 # Redis may be back before the lease has run out; only then is it lost.
-                log.warning("the lease could not be renewed", error=str(error))
+                trouble.tell(
+                    "the lease could not be renewed", problem=error.problem, error=str(error)
+                )
                 self._lost = self._clock() - self._renewed > self._limits.lease_s
             except Exception:
                 # A mistake of ours must not end this thread unseen: nobody would renew the lease.

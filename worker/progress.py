@@ -12,6 +12,7 @@ from worker.jobs.job import Progress
 from worker.jobs.store import Claim
 from worker.ports import JobStore, Nobody, Observer
 from worker.telemetry import spans, trace
+from worker.telemetry.trouble import Trouble
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Reporter:
         self._every_s = every_s
         self._observer = observer or Nobody()
         self._clock = clock
+        self._trouble = Trouble(log)
         self._entered: tuple[str, float] | None = None
         self._reported_at = -every_s
         self._reported_stage: str | None = None
@@ -71,7 +73,9 @@ class Reporter:
             self._store.report(self._claim, self.latest)
         except StoreUnavailable as error:
             # Progress is news, not a promise: the heartbeat decides whether the job is lost.
-            log.warning("progress could not be reported", error=str(error))
+            self._trouble.tell(
+                "progress could not be reported", problem=error.problem, error=str(error)
+            )
 
     def leave(self) -> None:
         """Leave the last stage."""

@@ -18,6 +18,7 @@ from worker.jobs.catalogue import ModelEntry
 from worker.jobs.errors import StoreUnavailable
 from worker.serving.errors import PredictorError
 from worker.serving.resolved import ResolvedModel
+from worker.telemetry.trouble import Trouble
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -125,11 +126,13 @@ def repeat(work: Callable[[], object], *, every_s: float, stop: threading.Event)
     An error ends one round, not the process: Redis may be away for a minute, and a mistake in one
     duty must not leave every lost job lying.
     """
+    trouble = Trouble(log)
     while True:
         try:
             work()
+            trouble.over("the store is back")
         except StoreUnavailable as error:
-            log.warning("the store is away, trying again", error=str(error))
+            trouble.tell("the store is away, trying again", problem=error.problem, error=str(error))
         except Exception:
             log.exception("a round of the steward failed")
         if stop.wait(every_s):

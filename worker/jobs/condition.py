@@ -113,8 +113,19 @@ def problems_at_start(settings: StoreSettings) -> tuple[str, ...]:
     except StoreRefuses as error:
         return (error.problem,)
     except StoreUnavailable as error:
-        reason = str(error).removesuffix(".")
+        reason = error.problem.removesuffix(".")
         return (f"{reason}. Jobs are served as soon as it can be reached",)
+
+
+def refusal_now(settings: StoreSettings) -> str | None:
+    """Say why Redis takes no writes; None while it does, and while it cannot be reached."""
+    try:
+        with connect(settings) as client:
+            return read_condition(client).refusal
+    except StoreRefuses as error:
+        return error.problem
+    except StoreUnavailable:
+        return None
 
 
 def _problems(

@@ -62,6 +62,11 @@ class StaleClaim(JobsError):
 class StoreUnavailable(JobsError):
     """Redis, or the blob store, cannot be reached or does not answer in time."""
 
+    @property
+    def problem(self) -> str:
+        """What is wrong, the same text for as long as it is the same."""
+        return str(self)
+
 
 class StoreRefuses(StoreUnavailable):
     """Redis is there, and answers that it cannot serve or write now.
@@ -75,7 +80,12 @@ class StoreRefuses(StoreUnavailable):
 
     def __init__(self, problem: str, *, answer: str) -> None:
         super().__init__(f"{problem}. Redis says: {answer}")
-        self.problem = problem
+        self._problem = problem
+
+    @property
+    def problem(self) -> str:
+        """What is wrong and what to do."""
+        return self._problem
 
 
 class StoreMisconfigured(StoreRefuses):

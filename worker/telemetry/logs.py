@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
+
+from worker.telemetry.trouble import AGAIN_S
 
 # Celery tells of every task at INFO, run_job says the same with the job's reference; and its pool
 # ("multiprocessing") tells of every step of every child.
 NOISY = ("celery.worker.strategy", "celery.app.trace", "multiprocessing")
+# Tells of each failure of what is tried every second, with its trace.
+REPETITIVE = "kombu.asynchronous.hub"
+
+
+class OnceAMinute(logging.Filter):
+    """Lets the same message of a library pass once a minute."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the message is to be written."""
+        now = self._clock()
+        self._passed = {text: at for text, at in self._passed.items() if now - at < AGAIN_S}
+        return self._passed.setdefault(record.getMessage(), now) == now
 
 
 def configure_logging(level: str, *, also: Iterable[structlog.typing.Processor] = ()) -> None:
@@ -56,3 +76,5 @@ def configure_logging(level: str, *, also: Iterable[structlog.typing.Processor] 
     root.setLevel(level)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    repetitive = logging.getLogger(REPETITIVE)
+    repetitive.filters[:] = [OnceAMinute()]

@@ -23,6 +23,7 @@ from worker.jobs.errors import ErasedJob, StoreUnavailable, UnknownJob
 from worker.jobs.job import Job, JobRef, Status
 from worker.telemetry import spans
 from worker.telemetry.trace import HEADER
+from worker.telemetry.trouble import Trouble
 from worker.webhooks import payload
 from worker.webhooks.addresses import Policy, host_of
 from worker.webhooks.delivery import Sender
@@ -96,13 +97,17 @@ class Dispatcher:
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; tries that run then are ended in peace."""
+        trouble = Trouble(log)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="webhook") as pool:
             while not stop.wait(PAUSE_S):
                 self._progress.clear()
                 try:
                     self._start_due(pool)
+                    trouble.over("the store is back")
                 except StoreUnavailable as error:
-                    log.warning("the store is away, trying again", error=str(error))
+                    trouble.tell(
+                        "the store is away, trying again", problem=error.problem, error=str(error)
+                    )
                     stop.wait(STORE_AWAY_S)
                 # Earlier if a slot has become free.
                 self._progress.wait(POLL_S)
