@@ -177,6 +177,5 @@ def _secure(response: Response) -> Response:
 
 
 def _finish_reading(response: Response) -> Response:
-    if response.status_code >= 400:  # noqa: PLR2004
-        cast("Request", request).discard_rest()
+    cast("Request", request).discard_rest()
     return response

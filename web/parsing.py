@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import binascii
 import io
-import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from time import monotonic
 from typing import IO, Any
 
 import flask
@@ -20,12 +18,11 @@ from werkzeug.formparser import FormDataParser
 from web import strict_json
 from web.errors import FieldError, InvalidRequest, MalformedRequest, UnsupportedContentType
 from web.form_fields import document_of
+from web.patience import PatientSocket
 from web.schemas import Base64Data, ImageUrl, JobFields, JsonBody, validate
 
-_DISCARD_S = 10.0
-_DISCARD_BYTES = 64_000_000
-# Whoever sends nothing for so long waits for the answer.
-_DISCARD_PAUSE_S = 1.0
+# What costs more to read than a new connection does.
+_DISCARD_BYTES = 1_000_000
 _CHUNK = 65_536
 FILES = ("image", "segments")
 _DOCUMENT = "request"
@@ -76,26 +73,27 @@ class Request(flask.Request):
         return io.BytesIO()
 
     def discard_rest(self) -> None:
-        """Read what is left of a refused body, within bounds.
+        """Read what has come of a body that nobody wanted; if more is to come, wait for none.
 
-        A server that closes a connection with unread bytes resets it, and the client then loses
-        the answer that says why. A body far over the limit is not worth that.
+        Then the connection is closed after the answer, in ``web.lingering``.
         """
-        stream = self.environ["wsgi.input"]
-        if not self.environ.get("wsgi.input_terminated"):
-            return  # Nobody would tell where the body ends.
-        until, left = monotonic() + _DISCARD_S, _DISCARD_BYTES
-        connection: socket.socket | None = self.environ.get("gunicorn.socket")
-        if connection is not None:
-            connection.settimeout(_DISCARD_PAUSE_S)
+        connection: PatientSocket | None = self.environ.get("gunicorn.socket")
+        has_body = self.content_length or "HTTP_TRANSFER_ENCODING" in self.environ
+        if connection is None or not has_body:
+            return
+        stream, left = self.environ["wsgi.input"], _DISCARD_BYTES
+        connection.settimeout(0)
         try:
-            while left > 0 and monotonic() < until and (data := stream.read(_CHUNK)):
+            while left > 0 and (data := stream.read(_CHUNK)):
                 left -= len(data)
+            is_read = left > 0
         except (OSError, ParseException) as error:
-            _log.debug("a refused body broke off", error=str(error))
+            _log.debug("a body was not read to its end", error=str(error))
+            is_read = False
         finally:
-            if connection is not None:
-                connection.setblocking(True)
+            connection.setblocking(True)
+        if not is_read:
+            connection.close_after()
 
 
 def read_submission(request: flask.Request, *, fetch: Callable[[str], bytes]) -> Submission:

@@ -10,6 +10,7 @@ import itertools
 import json
 import selectors
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from time import monotonic
 from typing import Any
@@ -21,14 +22,23 @@ from gunicorn.http import errors as http
 from gunicorn.workers.gthread import ThreadWorker
 
 from web.documents import Problem
-from web.patience import Lingering, PatientSocket
+from web.lingering import Lingering
+from web.patience import PatientSocket
 from web.problems import MEDIA_TYPE, problem
 from web.settings import WebSettings
+from web.slots import MOST_WAITING, Slots
 from web.streams import STREAMS
 from worker.telemetry import metrics, spans
 
 # The longest that gunicorn offers. No path of ours comes near, so a longer one leads nowhere: 404.
 _MAX_REQUEST_LINE = 8190
+
+# Answered by a thread each, whatever else the process does: who probes it restarts it otherwise.
+_PROBED = (b"/v2/health/live", b"/v2/health/ready")
+# What waiting clients may hold in memory, in uploads of the greatest length.
+_MOST_WAITING_UPLOADS = 12
+# Above this share of the connections that a process may have, the idle ones make room for new ones.
+_CROWDED = 0.9
 
 _REASONS = {400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
 _NOT_PARSED = (
@@ -42,6 +52,20 @@ _NOT_PARSED = (
 class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types.
     """A threaded worker that answers what it cannot parse by problem details."""
 
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Make threads for the requests that are worked on, and for those that wait."""
+        return ThreadPoolExecutor(2 * self.cfg.threads + MOST_WAITING, "request")
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, if need be in the place of one on which nothing was asked yet."""
+        idle = self.pending_conns or self.keepalived_conns
+        if idle and self.nr_conns >= _CROWDED * self.worker_connections:
+            longest = idle.popleft()
+            self.poller.unregister(longest.sock)
+            longest.close()
+            self._forget()
+        super().accept(listener)
+
     def enqueue_req(self, conn: Any) -> None:
         """Have a connection served by a thread, a new one not before it has asked for something.
 
@@ -49,14 +73,45 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
         ask for.
         """
         if conn.initialized or conn.data_ready:
-            super().enqueue_req(conn)
+            self._submit(conn)
             return
-        conn.sock = PatientSocket.instead_of(conn.sock, patience_s=self.app.patience_s)
+        settings = self.app.settings
+        conn.sock = PatientSocket.instead_of(
+            conn.sock, patience_s=settings.web_patience_s, slots=self._slots
+        )
         conn.sock.setblocking(False)
-        conn.timeout = monotonic() + self.app.patience_s
+        conn.timeout = monotonic() + settings.web_patience_s
         self.pending_conns.append(conn)
         readable = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def _submit(self, conn: Any) -> None:
+        # A request that came together with the one before it has no target: it was not seen.
+        target, conn.sock.target = conn.sock.target, b""
+        reserved = self._reserved.get(target)
+        if reserved is not None:
+            done = reserved.submit(self.handle, conn)
+        else:
+            done = self.tpool.submit(self._handle_in_slot, conn)
+        done.add_done_callback(lambda it: self.method_queue.defer(self.finish_request, conn, it))
+
+    def _handle_in_slot(self, conn: Any) -> Any:
+        with self._slots.taken():
+            return self.handle(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Serve a request, and let the application have the connection closed after it."""
+        conn.sock.close_after = req.force_close
+        return super().handle_request(req, conn)
+
+    @cached_property
+    def _slots(self) -> Slots:
+        most_bytes = _MOST_WAITING_UPLOADS * self.app.settings.max_upload_bytes
+        return Slots(self.cfg.threads, most_bytes=most_bytes)
+
+    @cached_property
+    def _reserved(self) -> dict[bytes, ThreadPoolExecutor]:
+        return {path: ThreadPoolExecutor(1, "health") for path in _PROBED}
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """Serve a new connection once a whole head has come."""
@@ -152,13 +207,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
 
     def __init__(self, build: Callable[[], Flask], settings: WebSettings) -> None:
         self._build = build
-        self._settings = settings
-        self.patience_s = settings.web_patience_s
+        self.settings = settings
         super().__init__()
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults, and those defaults that matter."""
-        settings = self._settings
+        settings = self.settings
         for name, value in {
             "bind": [one for one in (settings.bind, settings.web_metrics_bind) if one],
             "worker_class": "web.server.ProblemWorker",
