@@ -32,10 +32,13 @@ class Checked(Protocol):
 def check_profiles(profiles: Mapping[str, ModelProfile]) -> int:
     """Try every profile with its model server and say what came of it; return the exit code."""
     # Whoever runs this wrote the address, and wants to see whether it is the right one.
-    models = {
-        f"{name} at {profile.address}": ServedModel(profile) for name, profile in profiles.items()
-    }
+    models = {_place_of(profile): ServedModel(profile) for profile in profiles.values()}
     return report(models, out=sys.stdout)
+
+
+def _place_of(profile: ModelProfile) -> str:
+    place = f"{profile.name} at {profile.address}"
+    return place if profile.proxy is None else f"{place} through {profile.proxy}"
 
 
 def report(models: Mapping[str, Checked], *, out: TextIO) -> int:

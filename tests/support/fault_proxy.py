@@ -55,6 +55,11 @@ class FaultProxy:
         self.lost = 0
         self.port: int = self._listener.getsockname()[1]
 
+    @property
+    def open(self) -> int:
+        """Connections that there are."""
+        return len(self._links)
+
     def lose_next_answer(self) -> None:
         """Close the connection when the next answer comes, instead of passing it on."""
         self._lose_next.set()

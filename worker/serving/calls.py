@@ -13,8 +13,8 @@ import grpc
 import stamina
 
 from worker.serving.channel import Connection
-from worker.serving.errors import PredictorDeadline
-from worker.serving.faults import Asked, can_pass, code_of, translate
+from worker.serving.errors import PredictorDeadline, PredictorError
+from worker.serving.faults import Asked, can_pass, code_of, passes_soon_or_never, translate
 from worker.serving.rpc import ServingStub
 from worker.telemetry import spans, trace
 
@@ -29,8 +29,8 @@ class RetryPolicy:
         From the first failure, for everything that can pass. Short, because a worker that waits
         for one model is kept from the jobs of others: a job can wait in the queue.
     reload_s : float
-        The same for NOT_FOUND: a model that is being reloaded is back soon, one that was
-        unloaded is not.
+        The same for NOT_FOUND, and for what refuses us: a model that is being reloaded, a proxy
+        that gets its routes, and a secret that is rotated are back soon, or are not.
     wait_s, jitter_s, wait_max_s : float
         The first wait, doubled each time; what is added to each at random; the longest.
     """
@@ -168,8 +168,8 @@ class Caller:
         ------
         PredictorDeadline
             If no time is left.
-        PredictorRejected
-            If the channel cannot be opened.
+        PredictorUnavailable
+            If the files of the profile's ``metadata`` or ``tls`` cannot be used.
         """
         call = Call(method=method, request=request, rows=rows)
         self._send(call)
@@ -182,12 +182,14 @@ class Caller:
                 f"Model {self._asked.model!r} took longer than the job may take. Ask for fewer "
                 f"samples, or try again when the model server is less busy."
             )
-        send = _METHODS[call.method](self._connection.stub())
-        metadata = self._connection.metadata
+        metadata: tuple[tuple[str, str], ...] = ()
         if (step := trace.current()) is not None:
             call.step = step.child()
-            metadata += ((trace.HEADER, str(call.step)),)
-        call.begin(send.future(call.request, timeout=timeout_s, metadata=metadata))
+            metadata = ((trace.HEADER, str(call.step)),)
+        method = _METHODS[call.method]
+        call.begin(
+            self._connection.send(method, call.request, timeout_s=timeout_s, metadata=metadata)
+        )
         self.calls += 1
 
     def wait(self, call: Call) -> Any:
@@ -204,7 +206,7 @@ class Caller:
             What the checkpoint raises, within ``CHECKPOINT_EVERY_S`` or a wait between two
             attempts. The call is cancelled.
         """
-        patience = _Patience(self._policy, self._deadline)
+        patience = _Patience(self._policy, self._deadline, self._asked)
         attempts = stamina.retry_context(
             on=patience,
             # The hook alone decides how long: it knows what failed and when that began.
@@ -245,7 +247,11 @@ class Caller:
         try:
             return self.wait(self.start(method, request))
         except grpc.RpcError as error:
-            raise translate(error, asked=self._asked) from error
+            raise self.error_of(error) from error
+
+    def error_of(self, error: grpc.RpcError) -> PredictorError:
+        """Put a call that failed for good into our terms."""
+        return translate(error, asked=self._asked)
 
     def _answer(self, call: Call) -> Any:
         self._wait_until_over(call)
@@ -301,19 +307,20 @@ class Caller:
 class _Patience:
     """Decides whether a failed call is sent again."""
 
-    def __init__(self, policy: RetryPolicy, deadline: Deadline) -> None:
+    def __init__(self, policy: RetryPolicy, deadline: Deadline, asked: Asked) -> None:
         self._policy = policy
         self._deadline = deadline
+        self._asked = asked
         self._failing_since: float | None = None
 
     def __call__(self, error: Exception) -> bool:
-        if not isinstance(error, grpc.RpcError) or not can_pass(error):
+        if not isinstance(error, grpc.RpcError) or not can_pass(error, asked=self._asked):
             return False
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-        missing = code_of(error) is grpc.StatusCode.NOT_FOUND
-        window_s = self._policy.reload_s if missing else self._policy.window_s
+        soon = passes_soon_or_never(error)
+        window_s = self._policy.reload_s if soon else self._policy.window_s
         # A wait that may outlast the deadline is not begun: this error says more than that one.
         has_time = self._deadline.remaining_s > self._policy.wait_max_s
         return has_time and now - self._failing_since < window_s

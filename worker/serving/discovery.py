@@ -25,8 +25,8 @@ MAX_CALL_BYTES = 32 << 20
 
 # What a profile says of how a server is reached, or what has a place of its own in ResolvedModel.
 _NOT_OF_SCORES = {
-    "metadata", "tls", "deadline_s", "max_batch_size", "max_in_flight", "call_target_ms", "polite",
-    "labels", "version", "version_label",
+    "metadata", "tls", "proxy", "deadline_s", "max_batch_size", "max_in_flight", "call_target_ms",
+    "polite", "labels", "version", "version_label",
 }  # fmt: skip
 
 

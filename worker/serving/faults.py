@@ -4,6 +4,8 @@ TensorFlow Serving gives: NOT_FOUND for a model or version that is not loaded, I
 an unknown version label, a wrong shape or too large a batch, UNAVAILABLE for labels that are not
 yet assigned and for a full batch queue, RESOURCE_EXHAUSTED for a time-out in that queue,
 FAILED_PRECONDITION for a signature that cannot be used.
+
+What a proxy answers in the server's place is ``worker.serving.http_answers``'s.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 
 import grpc
 from grpc import StatusCode
 
+from worker.serving import http_answers
 from worker.serving.errors import (
     ModelVersionGone,
     PredictorDeadline,
@@ -24,6 +26,7 @@ from worker.serving.errors import (
     PredictorRejected,
     PredictorUnavailable,
 )
+from worker.serving.http_answers import Fault
 
 _BATCH_TOO_LARGE = re.compile(r"larger than maximum input batch size", re.IGNORECASE)
 # Said by either side's gRPC, of the request or of the answer.
@@ -32,17 +35,24 @@ _MESSAGE_TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which model a call was about: profile name, and the version if it was a certain one."""
+    """Which model a call was about.
+
+    Attributes
+    ----------
+    model : str
+        Name of its profile.
+    version : int or None
+        The version, if it was a certain one.
+    by_proxy : bool
+        Whether the profile names a proxy.
+    by_file : bool
+        Whether files hold what it shows to the server, so that other credentials may come.
+    """
 
     model: str
     version: int | None = None
-
-
-class Fault(NamedTuple):
-    """An error of ours and what it says of the model; ``{model}`` is filled in."""
-
-    kind: type[PredictorError]
-    says: str
+    by_proxy: bool = False
+    by_file: bool = False
 
 
 OPERATOR = "The operator must look at the model's profile and the worker's log."
@@ -104,6 +114,35 @@ OTHER = Fault(
 )
 
 
+CREDENTIALS_BY_FILE = Fault(
+    PredictorUnavailable,
+    "The model server of {model} does not accept the credentials that the files of the profile "
+    "hold (metadata or tls). Jobs wait until it does; what is written into the files is used "
+    "without a restart.",
+)
+PROXY_UNREACHABLE = Fault(
+    PredictorUnavailable,
+    "The model server of {model} cannot be reached through the proxy that its profile names, or "
+    "is overloaded. Try again later.",
+)
+TOO_LARGE = Fault(
+    PredictorRejected,
+    "Not even one image fits into a call to {model}: the model server, or a proxy before it, must "
+    "accept larger messages.",
+)
+
+_PASSING = frozenset({StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED})
+_SOON_OR_NEVER = frozenset(
+    {
+        StatusCode.NOT_FOUND,
+        # A proxy's 404 and 403 while its routes are changed.
+        StatusCode.UNIMPLEMENTED,
+        StatusCode.PERMISSION_DENIED,
+        StatusCode.UNAUTHENTICATED,
+    }
+)
+
+
 def code_of(error: grpc.RpcError) -> StatusCode:
     """Return the status code that a failed call ended with."""
     code: StatusCode = error.code()
@@ -113,6 +152,8 @@ def code_of(error: grpc.RpcError) -> StatusCode:
 def is_too_large(error: grpc.RpcError) -> bool:
     """Whether fewer images in a call would have passed: batch limit or message size."""
     text = error.details() or ""
+    if http_answers.is_too_large(text):
+        return True
     if code_of(error) is StatusCode.RESOURCE_EXHAUSTED:
         return _MESSAGE_TOO_LARGE.search(text) is not None
     if code_of(error) is StatusCode.INVALID_ARGUMENT:
@@ -120,10 +161,19 @@ def is_too_large(error: grpc.RpcError) -> bool:
     return False
 
 
-def can_pass(error: grpc.RpcError) -> bool:
-    """Whether the same call may succeed a moment later. NOT_FOUND may while a model reloads."""
-    passing = (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.NOT_FOUND)
-    return code_of(error) in passing and not is_too_large(error)
+def can_pass(error: grpc.RpcError, *, asked: Asked) -> bool:
+    """Whether the same call may succeed a moment later."""
+    if is_too_large(error):
+        return False
+    if code_of(error) is StatusCode.UNAUTHENTICATED:
+        return asked.by_file
+    passing = code_of(error) in (*_PASSING, *_SOON_OR_NEVER)
+    return passing or http_answers.is_broken(error.details() or "")
+
+
+def passes_soon_or_never(error: grpc.RpcError) -> bool:
+    """Whether it is not worth to wait long: a model reloads, a proxy gets its routes, or not."""
+    return code_of(error) in _SOON_OR_NEVER
 
 
 def translate(error: grpc.RpcError, *, asked: Asked) -> PredictorError:
@@ -138,12 +188,18 @@ def translate(error: grpc.RpcError, *, asked: Asked) -> PredictorError:
             grpc_status=code.name,
             context=context,
         )
-    if is_too_large(error):
-        return PredictorRejected(
-            f"Not even one image fits into a call to {model}: the model server, or a proxy before "
-            f"it, must accept larger messages.",
-            grpc_status=code.name,
-            context=context,
-        )
-    fault = FAULTS.get(code, OTHER)
+    fault = _fault_of(error, asked)
     return fault.kind(fault.says.format(model=model), grpc_status=code.name, context=context)
+
+
+def _fault_of(error: grpc.RpcError, asked: Asked) -> Fault:
+    code = code_of(error)
+    if code is StatusCode.UNAUTHENTICATED and asked.by_file:
+        return CREDENTIALS_BY_FILE
+    if (answered := http_answers.fault_of(error.details() or "")) is not None:
+        return answered
+    if is_too_large(error):
+        return TOO_LARGE
+    if code is StatusCode.UNAVAILABLE and asked.by_proxy:
+        return PROXY_UNREACHABLE
+    return FAULTS.get(code, OTHER)

@@ -196,7 +196,12 @@ class ServedModel:
     ) -> Caller:
         return Caller(
             self._connection,
-            asked=Asked(model=self.profile.name, version=version),
+            asked=Asked(
+                model=self.profile.name,
+                version=version,
+                by_proxy=self.profile.proxy is not None,
+                by_file=self.profile.has_secret_files,
+            ),
             deadline=Deadline(seconds),
             call_limit_s=self.profile.deadline_s,
             policy=self._retry,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from worker.serving import tensors
 from worker.serving.calls import Call, Caller
-from worker.serving.faults import Asked, is_too_large, translate
+from worker.serving.faults import is_too_large
 from worker.serving.inputs import Encode
 from worker.serving.outputs import ScoreReader
 from worker.serving.pace import Pace
@@ -183,8 +183,7 @@ class Predictor:
             response = self._caller.wait(call)
         except grpc.RpcError as error:
             if call.rows == 1 or not is_too_large(error):
-                asked = Asked(model=self._resolved.name, version=self._resolved.version)
-                raise translate(error, asked=asked) from error
+                raise self._caller.error_of(error) from error
         else:
             return self._reader.read(response, rows=call.rows)
         self._limit.lower(call.rows // 2)

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from worker.serving.addresses import Proxy, grpc_address, proxy_of, target_of
 from worker.serving.preparation import PreparationKeys
 from worker.serving.profile_part import ProfilePart
 
@@ -29,22 +30,8 @@ Activation = Literal["none", "softmax", "sigmoid"]
 NamedPreprocess = Literal["raw", "unit", "tf", "caffe", "torch"]
 
 MAX_SIDE = 4096
-# The names that gRPC resolves itself. A bare host:port is taken for dns:///host:port.
-_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:")
-_HOST_AND_PORT = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$")
 _METADATA_KEY = re.compile(r"^[0-9a-z_.-]+$")
-_METADATA_VALUE = re.compile(r"^[\x20-\x7e]*$")
-
-
-def _address(value: str) -> str:
-    if _HOST_AND_PORT.match(value):
-        return f"dns:///{value}"
-    if not value.startswith(_SCHEMES):
-        raise ValueError(
-            'an address is written "dns:///host:port" (the gRPC port of TensorFlow Serving, '
-            "usually 8500), without http://"
-        )
-    return value
+_METADATA_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 def _square(value: Any) -> Any:
@@ -60,14 +47,19 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _metadata(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+def is_metadata_value(value: str) -> bool:
+    """Whether gRPC metadata may hold a value: printable ASCII."""
+    return _METADATA_VALUE.fullmatch(value) is not None
+
+
+def _metadata(value: dict[str, SecretStr | Path]) -> dict[str, SecretStr | Path]:
     for key, secret in value.items():
         if not _METADATA_KEY.match(key) or key.startswith("grpc-") or key.endswith("-bin"):
             raise ValueError(
                 f"{key!r} cannot be a gRPC metadata key: use lower-case letters, digits, '-', '_' "
                 f"and '.', not starting with 'grpc-' or ending in '-bin'"
             )
-        if not _METADATA_VALUE.match(secret.get_secret_value()):
+        if isinstance(secret, SecretStr) and not is_metadata_value(secret.get_secret_value()):
             raise ValueError(f"the value of {key!r} must be printable ASCII")
     return value
 
@@ -151,12 +143,16 @@ class ModelProfile(PreparationKeys):
         How long one Predict call may take; calls get fewer images where they take longer.
     polite : bool
         Whether the model server is left to its users for most of the time.
+    metadata : dict
+        gRPC metadata: values, or the files that hold them.
+    proxy : Proxy or None
+        What connects us to the model server; None connects at once, whatever the environment says.
     deadline_s : float
         Most seconds that one Predict call may take.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-    address: Annotated[str, AfterValidator(_address)]
+    address: Annotated[str, AfterValidator(grpc_address)]
     servable: str = Field(min_length=1)
     version: int | None = Field(None, ge=1)
     version_label: str | None = Field(None, min_length=1)
@@ -174,14 +170,27 @@ class ModelProfile(PreparationKeys):
     max_in_flight: int = Field(2, ge=1, le=64)
     call_target_ms: float = Field(75.0, ge=1, le=60_000, allow_inf_nan=False)
     polite: bool = False
-    metadata: Annotated[dict[str, SecretStr], AfterValidator(_metadata)] = Field(
+    metadata: Annotated[dict[str, SecretStr | Path], AfterValidator(_metadata)] = Field(
         default_factory=dict
     )
+    proxy: Annotated[Proxy | None, BeforeValidator(proxy_of)] = None
     tls: Tls | None = None
     deadline_s: float = Field(30.0, gt=0, le=3600, allow_inf_nan=False)
+
+    @property
+    def has_secret_files(self) -> bool:
+        """Whether files hold what is shown to the server: they may be rotated."""
+        shows_certificate = self.tls is not None and self.tls.cert is not None
+        return shows_certificate or any(isinstance(one, Path) for one in self.metadata.values())
 
     @model_validator(mode="after")
     def _one_version(self) -> ModelProfile:
         if self.version is not None and self.version_label is not None:
             raise ValueError("give version or version_label, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_leads_to_a_host(self) -> ModelProfile:
+        if self.proxy is not None and target_of(self.address) is None:
+            raise ValueError("a proxy needs an address with one host and port: dns:///host:port")
         return self

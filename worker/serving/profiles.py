@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from worker.serving.credentials import read_secret
 from worker.serving.errors import ProfileError
 from worker.serving.profile import CUSTOM, NAMED, CustomPreprocess, ModelProfile, Tls
 
@@ -38,7 +39,7 @@ def load_profiles(
         The file. Relative paths within it start at its directory.
     environ : mapping of str to str, optional
         Where values written ``env:NAME`` are looked up; the environment of the process if None.
-        Values written ``file:PATH`` are the content of that file.
+        Values written ``file:PATH`` are looked at, and read when calls are made.
 
     Returns
     -------
@@ -108,6 +109,10 @@ def _read(
     problems: list[str] = []
     if isinstance(table.get("metadata"), dict):
         prepared["metadata"], problems = _look_up(table["metadata"], base=base, environ=environ)
+    if isinstance(table.get("proxy"), str):
+        looked_up, unset = _look_up({"proxy": table["proxy"]}, base=base, environ=environ)
+        prepared["proxy"] = looked_up["proxy"] or None
+        problems += unset
     try:
         profile = ModelProfile.model_validate(prepared)
     except ValidationError as error:
@@ -117,35 +122,32 @@ def _read(
 
 
 def _look_up(
-    metadata: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]
+    values: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Replace each ``env:NAME`` and ``file:PATH`` by what it names; tell what cannot be had."""
-    values = dict(metadata)
+    """Replace ``env:NAME`` by its value and ``file:PATH`` by the path; tell what cannot be had."""
+    found = dict(values)
     problems = []
-    for key, value in metadata.items():
-        if not isinstance(value, str):
-            continue
-        kind, _, name = value.partition(":")
+    for key, value in values.items():
+        kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
         if kind == "env":
-            found = environ.get(name, "")
-            cure = f"the environment variable {name} is not set; set it where the worker starts"
+            found[key] = environ.get(name, "")
+            if not found[key]:
+                problems.append(
+                    f"{key}: the environment variable {name} is not set; set it where the worker "
+                    f"starts."
+                )
         elif kind == "file":
-            path = base / name
-            found = _content(path)
-            cure = f"there is nothing to read in {path}; paths start at the models file's directory"
-        else:
-            continue
-        values[key] = found
-        if not found:
-            problems.append(f"metadata: {cure}.")
-    return values, problems
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
+            path = found[key] = base / name
+            try:
+                read_secret(path)
+            except OSError:
+                problems.append(
+                    f"{key}: there is nothing to read in {path}; paths start at the models file's "
+                    f"directory."
+                )
+            except ValueError as error:
+                problems.append(f"{key}: {error}.")
+    return found, problems
 
 
 def _missing_files(profile: ModelProfile) -> Iterator[str]:

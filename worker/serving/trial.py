@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.serving import outputs
+from worker.serving import http_answers, outputs
 from worker.serving.errors import (
     BadModelOutput,
     PredictorDeadline,
@@ -190,7 +190,7 @@ def _at_several(error: PredictorError) -> list[str]:
 def _at_once(model: Tried, error: PredictorError, *, timeout_s: float) -> list[str]:
     if isinstance(error, ProfileMismatch):
         return list(error.problems)
-    if error.grpc_status == "UNAVAILABLE":
+    if error.grpc_status == "UNAVAILABLE" and http_answers.fault_of(error.context) is None:
         return [error.detail, _UNREACHABLE]
     by_label = error.grpc_status == "INVALID_ARGUMENT" and model.profile.version_label
     if error.grpc_status != "NOT_FOUND" and not by_label:

@@ -167,6 +167,7 @@ class Serving:
 def running(
     serving: Serving,
     *,
+    host: str = LOOPBACK,
     port: int = 0,
     credentials: grpc.ServerCredentials | None = None,
     max_message_bytes: int = -1,
@@ -192,7 +193,7 @@ def running(
             ),
         )
     )
-    address = f"{LOOPBACK}:{port}"
+    address = f"{host}:{port}"
     bound = (
         server.add_secure_port(address, credentials)
         if credentials

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.serving.conftest import MakeModel
 from tests.integration.serving.server import LOOPBACK, Serving, running
 from tests.support.authority import Authority
-from worker.serving.errors import PredictorRejected, PredictorUnavailable
+from worker.serving.errors import PredictorUnavailable
 from worker.serving.profile import Tls
 
 pytestmark = pytest.mark.integration
@@ -89,7 +89,7 @@ def test_files_that_vanished_are_told_without_their_path(
     make_model: MakeModel, tls_port: int, tmp_path: Path
 ) -> None:
     model = make_model(tls_port, tls=Tls(ca=tmp_path / "gone.pem"))
-    with pytest.raises(PredictorRejected, match="TLS files of model 'colours'") as caught:
+    with pytest.raises(PredictorUnavailable, match="TLS files of model 'colours'") as caught:
         model.resolve(None, timeout_s=1)
     assert "gone.pem" not in caught.value.detail
     assert "gone.pem" in caught.value.context

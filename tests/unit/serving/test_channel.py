@@ -26,7 +26,7 @@ def test_nothing_is_opened_before_the_first_call() -> None:
     connection = Connection(
         ModelProfile(name="m", servable="m", address="dns:///nowhere.invalid:1")
     )
-    assert connection._channel is None
+    assert connection._current is None
     connection.close()
 
 

@@ -140,10 +140,68 @@ def test_secrets_are_masked_wherever_a_profile_is_shown(models: Path) -> None:
         assert "hush" not in shown
 
 
-def test_metadata_may_be_the_content_of_a_file(models: Path) -> None:
+TOKEN_BY_FILE = '[models.cat]\naddress = "h:1"\nmetadata = { authorization = "file:token" }'
+
+
+def test_metadata_may_be_the_content_of_a_file_which_may_change(models: Path) -> None:
     (models.parent / "token").write_text("Bearer abc\n")
-    text = '[models.cat]\naddress = "h:1"\nmetadata = { authorization = "file:token" }'
-    assert load(models, text)["cat"].metadata["authorization"].get_secret_value() == "Bearer abc"
+    profile = load(models, TOKEN_BY_FILE)["cat"]
+    assert profile.metadata["authorization"] == models.parent / "token"
+    assert profile.has_secret_files
+    assert "abc" not in repr(profile)
+
+
+@pytest.mark.parametrize("content", ["", " \n", "Bearer caf\u00e9", "two\nlines"])
+def test_a_metadata_file_that_holds_no_value_is_told_when_it_is_read(
+    models: Path, content: str
+) -> None:
+    (models.parent / "token").write_text(content, encoding="utf-8")
+    (problem,) = problems(models, TOKEN_BY_FILE)
+    assert "authorization" in problem
+    assert str(models.parent / "token") in problem
+    assert "caf" not in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "address", "authorization"),
+    [
+        ("http://proxy:3128", "proxy:3128", None),
+        ("http://[fd00::1]:3128/", "[fd00::1]:3128", None),
+        ("http://ann:p%40ss@10.0.0.1:80", "10.0.0.1:80", "Basic YW5uOnBAc3M="),
+        ("env:PROXY", "proxy:1", "Basic YTpi"),
+    ],
+)
+def test_a_proxy_is_named_by_its_url(
+    models: Path, written: str, address: str, authorization: str | None
+) -> None:
+    text = f'[models.cat]\naddress = "h:1"\nproxy = "{written}"'
+    proxy = load(models, text, PROXY="http://a:b@proxy:1")["cat"].proxy
+    assert proxy is not None
+    assert (proxy.address, proxy.authorization) == (address, authorization)
+
+
+@pytest.mark.parametrize(
+    "written", ["proxy:3128", "https://proxy:3128", "http://proxy", "http://a@p:1", "socks5://p:1"]
+)
+def test_what_is_no_proxy_is_told_how_to_be_one(models: Path, written: str) -> None:
+    (problem,) = problems(models, f'[models.cat]\naddress = "h:1"\nproxy = "{written}"')
+    assert "proxy:" in problem
+    assert '"http://host:port"' in problem
+
+
+def test_the_password_of_a_proxy_is_never_shown(models: Path) -> None:
+    text = '[models.cat]\naddress = "h:1"\nproxy = "http://ann:canary@proxy:1"'
+    profile = load(models, text)["cat"]
+    for shown in (repr(profile), f"{profile.proxy}", profile.model_dump_json()):
+        assert "canary" not in shown
+    (problem,) = problems(models, text.replace("proxy:1", "proxy:x"))
+    assert "canary" not in problem
+
+
+@pytest.mark.parametrize("address", ["unix:/run/serving.sock", "ipv4:10.0.0.1:1,10.0.0.2:1"])
+def test_a_proxy_needs_one_host_to_connect_to(models: Path, address: str) -> None:
+    text = f'[models.cat]\naddress = "{address}"\nproxy = "http://proxy:1"'
+    assert "a proxy needs an address with one host and port" in problems(models, text)[0]
 
 
 def test_an_unknown_key_is_named_with_those_that_exist(models: Path) -> None:
