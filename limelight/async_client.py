@@ -17,7 +17,7 @@ from limelight.evidence import Attributions
 from limelight.models import Job, Model
 from limelight.ports import AsyncPort
 from limelight.retry import RetryPolicy
-from limelight.settings import settings
+from limelight.settings import Headers, settings
 from limelight.watching import watch
 
 
@@ -37,13 +37,14 @@ class AsyncClient:
         url: str | None = None,
         *,
         api_key: str | None = None,
+        headers: Headers | None = None,
         timeout_s: float = TIMEOUT_S,
         retry: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        found = settings(url, api_key)
+        found = settings(url, api_key, headers=headers)
         http = httpx.AsyncClient(
             base_url=found.url,
             headers=found.headers,

@@ -15,7 +15,7 @@ from limelight.evidence import Attributions
 from limelight.models import Job, Model
 from limelight.ports import SyncPort, finish
 from limelight.retry import RetryPolicy
-from limelight.settings import settings
+from limelight.settings import Headers, settings
 from limelight.watching import watch
 
 TIMEOUT_S = 30.0
@@ -29,9 +29,14 @@ class Client:
     ----------
     url : str, optional
         Address of the service; else the variable ``LIMELIGHT_URL``, else the service on this
-        machine (``http://127.0.0.1:8000``).
+        machine (``http://127.0.0.1:8000``). It may hold the Basic credentials that a proxy before
+        the service wants: ``https://user:password@host``.
     api_key : str, optional
         Else the variable ``LIMELIGHT_API_KEY``, else none.
+    headers : mapping or sequence of pairs, optional
+        Sent with every call, such as a proxy asks for; beside those of ``LIMELIGHT_HEADERS``, one
+        ``Name: value`` a line. Where they hold ``Authorization``, the key goes into a header of
+        its own.
     timeout_s : float
         Longest silence of one try, while connecting, sending or reading.
     retry : RetryPolicy, optional
@@ -43,7 +48,7 @@ class Client:
     Raises
     ------
     BadSettings
-        If the address or the key cannot be one.
+        If the address, the key or a header cannot be one.
 
     Examples
     --------
@@ -57,13 +62,14 @@ class Client:
         url: str | None = None,
         *,
         api_key: str | None = None,
+        headers: Headers | None = None,
         timeout_s: float = TIMEOUT_S,
         retry: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        found = settings(url, api_key)
+        found = settings(url, api_key, headers=headers)
         # A redirect is not followed: the key goes to the address that was named, and nowhere else.
         http = httpx.Client(
             base_url=found.url,

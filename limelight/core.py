@@ -41,6 +41,7 @@ from limelight.models import Job, Model
 from limelight.ports import Port
 from limelight.problems import Problem
 from limelight.retry import RETRIED_STATUSES, RetryPolicy, read_retry_after
+from limelight.settings import WITH_CREDENTIALS
 
 POLL_S = 1.0
 _NOT_MODIFIED = 304
@@ -263,7 +264,10 @@ def refused(response: httpx.Response) -> LimelightError:
     except ValueError:
         document = None
     if not isinstance(document, Mapping):
-        document = {"title": f"{status} {response.reason_phrase}".strip()}
+        title = f"{status} {response.reason_phrase}".strip()
+        if "basic" in response.headers.get("WWW-Authenticate", "").lower():
+            title += f": a proxy before the service wants credentials, {WITH_CREDENTIALS}"
+        document = {"title": title}
     problem = Problem.from_json(document, status=status)
     return refusal(problem, retry_after_s=retry_after_of(response))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -13,7 +13,7 @@ from limelight.async_client import AsyncClient
 from limelight.cli.output import Output
 from limelight.client import Client
 from limelight.retry import RetryPolicy
-from limelight.settings import KEY_VARIABLE, URL_VARIABLE
+from limelight.settings import HEADERS_VARIABLE, KEY_VARIABLE, URL_VARIABLE, read_header
 
 RETRY_FOR_S = 10.0
 
@@ -35,6 +35,8 @@ class Session:
     output : Output
     url, api_key : str or None
         None takes the environment's.
+    headers : sequence of pairs
+        Beside the environment's.
     retry_for_s : float
         How long calls are tried again.
     """
@@ -42,19 +44,21 @@ class Session:
     output: Output
     url: str | None
     api_key: str | None = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(repr=False)
     retry_for_s: float
     wiring: Wiring
 
     def client(self) -> Client:
         """Make a client."""
-        return self.wiring.client(self.url, api_key=self.api_key, retry=self._retry())
+        return self.wiring.client(self.url, **self._asked())
 
     def async_client(self) -> AsyncClient:
         """Make a client for asyncio."""
-        return self.wiring.async_client(self.url, api_key=self.api_key, retry=self._retry())
+        return self.wiring.async_client(self.url, **self._asked())
 
-    def _retry(self) -> RetryPolicy:
-        return RetryPolicy(deadline_s=self.retry_for_s)
+    def _asked(self) -> dict[str, Any]:
+        retry = RetryPolicy(deadline_s=self.retry_for_s)
+        return {"api_key": self.api_key, "headers": self.headers, "retry": retry}
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,6 +96,15 @@ def _with_options(command: Callable[..., Any], retry_default_s: float) -> Callab
         help=f"API key. Others on this machine can see it; rather set {KEY_VARIABLE}.",
     )
     @click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        callback=lambda _context, _option, lines: [read_header(line) for line in lines],
+        help="Send this with every call, for a proxy before the service; may be given again. "
+        f"Others on this machine can see it; secrets rather in {HEADERS_VARIABLE}, one a line.",
+    )
+    @click.option(
         "--retry-for",
         "retry_for_s",
         type=click.FloatRange(min=0),
@@ -106,6 +119,7 @@ def _with_options(command: Callable[..., Any], retry_default_s: float) -> Callab
         *,
         url: str | None,
         api_key: str | None,
+        headers: Sequence[tuple[str, str]],
         retry_for_s: float,
         output: Output,
         **named: Any,
@@ -114,6 +128,7 @@ def _with_options(command: Callable[..., Any], retry_default_s: float) -> Callab
             output=output,
             url=url,
             api_key=api_key,
+            headers=headers,
             retry_for_s=retry_for_s,
             wiring=click.get_current_context().find_object(Wiring) or Wiring(),
         )

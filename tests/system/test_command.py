@@ -209,6 +209,21 @@ def test_a_wrong_key_ends_the_run(service, photos, tmp_path):
     assert limelight(*command, LIMELIGHT_API_KEY="ll_right")[0] == 0
 
 
+def test_credentials_and_headers_of_a_proxy_are_not_kept_in_the_folder(service, photos, tmp_path):
+    out = tmp_path / "out"
+    url = service.url.replace("http://", "http://user:hidden@")
+    arguments = ["explain", photos[0], "--out", str(out)]
+    code, said, err = limelight(*arguments, LIMELIGHT_URL=url, LIMELIGHT_HEADERS="X-Token: hidden")
+    assert code == 0, err
+    kept = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+    assert b"photo0.jpg" in b"".join(kept)
+    assert b"hidden" not in b"".join(kept)
+    assert "hidden" not in said + err
+    # Without them it is the same service, whose job is done.
+    assert limelight(*arguments, LIMELIGHT_URL=service.url)[0] == 0
+    assert len(service.jobs) == 1
+
+
 def test_two_runs_do_not_write_to_one_folder(service, photos, tmp_path):
     command = ["explain", *photos, "--out", str(tmp_path / "out"), "--url", service.url]
     service.go_on.clear()

@@ -45,7 +45,7 @@ class Bench:
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
-    for name in ("LIMELIGHT_URL", "LIMELIGHT_API_KEY"):
+    for name in ("LIMELIGHT_URL", "LIMELIGHT_HEADERS", "LIMELIGHT_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
     def make_bench(*answers: Answer, url: str | None = URL, **settings: Any) -> Bench:

@@ -34,7 +34,12 @@ def limelight(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Ended]:
     """Run the command with arguments; what it asked gets these answers."""
-    for name in ("LIMELIGHT_URL", "LIMELIGHT_API_KEY", "LIMELIGHT_WEBHOOK_SECRET"):
+    for name in (
+        "LIMELIGHT_URL",
+        "LIMELIGHT_HEADERS",
+        "LIMELIGHT_API_KEY",
+        "LIMELIGHT_WEBHOOK_SECRET",
+    ):
         monkeypatch.delenv(name, raising=False)
 
     def run_command(*arguments: str, answers: tuple[Answer, ...] = (), command=cli) -> Ended:

@@ -180,3 +180,40 @@ def test_completion_prints_a_script(limelight, shell):
     ended = limelight("completion", shell)
     assert ended.code == 0
     assert f"_LIMELIGHT_COMPLETE={shell}_complete" in ended.out
+
+
+def test_headers_and_credentials_reach_the_service_from_the_command_line(limelight):
+    ended = limelight(
+        "models",
+        "--url", "https://user:hidden@limelight.test",
+        "--api-key", "ll_secret",
+        "--header", "X-Tenant: acme",
+        "--header", "X-Token: a:b",
+        answers=(told(MODELS),),
+    )  # fmt: skip
+    assert ended.code == 0
+    (request,) = ended.service.asked
+    assert request.headers["Authorization"] == "Basic dXNlcjpoaWRkZW4="
+    assert request.headers["Limelight-Api-Key"] == "ll_secret"
+    assert (request.headers["X-Tenant"], request.headers["X-Token"]) == ("acme", "a:b")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--header", "X-Token hidden"),
+        ("--header", "X-Token:hidden\n"),
+        ("--header", "X-Token: hidden\x01"),
+        ("--url", "https://user:hidden@limelight.test:port"),
+        ("--url", "https://hidden@limelight.test"),
+        ("--url", "https://user:hidden@limelight.test", "--header", "Authorization: hidden"),
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_is_wrong_with_a_header_or_an_address_is_said_without_it(limelight, arguments, form):
+    ended = limelight("models", *arguments, *form, answers=(told(MODELS),))
+    if ended.code == 0:
+        assert ended.service.asked[0].headers["X-Token"] == "hidden"
+        return
+    assert ended.code == 2
+    assert "hidden" not in ended.err + ended.out
