@@ -23,8 +23,6 @@ from web.principal import principal
 from web.tracing import request_trace
 from worker.jobs.job import Job, artifact_key, upload_key
 
-# A picture never changes, but the job can be erased, so caches ask again before long.
-_PICTURE_CACHE = "private, max-age=3600"
 _EXTENSIONS = {"png": "image/png", "webp": "image/webp"}
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"RIFF", "image/webp"))
 
@@ -57,7 +55,6 @@ def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance, images: I
         if accepted.is_replay:
             answer.headers["Idempotency-Replayed"] = "true"
         answer.headers["Retry-After"] = RETRY_AFTER_S
-        answer.headers["Cache-Control"] = "no-store"
         return answer
 
     @api.get("/v1/explanations/<job_id>")
@@ -68,7 +65,6 @@ def _add_jobs(api: Blueprint, *, ports: Ports, acceptance: Acceptance, images: I
         tag = blake2b(body, digest_size=16).hexdigest()
         answer = _tagged(tag) or json_answer(body)
         answer.set_etag(tag)
-        answer.headers["Cache-Control"] = "private, no-cache"
         if not job.is_terminal:
             answer.headers["Retry-After"] = RETRY_AFTER_S
         return answer
@@ -106,7 +102,6 @@ def _add_artifacts(api: Blueprint, *, ports: Ports) -> None:
         tag = _tag_of(job, "evidence.zip")
         answer = _tagged(tag) or _evidence(job, ports)
         answer.set_etag(tag)
-        answer.headers["Cache-Control"] = _PICTURE_CACHE
         return answer
 
     @api.get("/v1/explanations/<job_id>/image")
@@ -176,7 +171,6 @@ def _blob(ports: Ports, key: str, *, tag: str, media_type: str | None) -> Respon
         data = ports.blobs.get(key)
         answer = Response(data, content_type=media_type or _media_type_of(data))
     answer.set_etag(tag)
-    answer.headers["Cache-Control"] = _PICTURE_CACHE
     return answer
 
 

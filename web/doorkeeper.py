@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 
 from web.auth import Guarded
 from web.errors import Forbidden, Unauthorized
@@ -44,6 +44,7 @@ class Doorkeeper:
     def attend(self, app: Flask) -> None:
         """Stand at the door of this application, before anything else that looks at requests."""
         app.before_request(self._admit)
+        app.after_request(_keep_out_of_caches)
 
     def _admit(self) -> None:
         if request.endpoint is None:
@@ -95,6 +96,18 @@ class Doorkeeper:
         if request.method not in _SAFE:
             check_csrf(session)
         return session.principal
+
+
+def _keep_out_of_caches(answer: Response) -> Response:
+    """Have nothing stored that was shown to somebody who was let in.
+
+    A copy would outlive the session and the job. Even one that has to be revalidated is shown
+    when its reader goes back in the browser's history.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    if isinstance(view, Guarded) and not view.is_open:
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def check_csrf(session: Session) -> None:

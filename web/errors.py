@@ -7,8 +7,8 @@ is not in it is a fault of ours: it is logged with its trace, and the client lea
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self, cast
 from urllib.parse import quote
 
@@ -88,6 +88,16 @@ class ImageTooLarge(InvalidRequest):
 
 class UnsupportedContentType(RequestError):
     """Neither multipart/form-data nor application/json."""
+
+
+class UnsupportedCoding(RequestError):
+    """The body is compressed."""
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(
+            f"The body has the Content-Encoding {coding[:80]!r}. Send it as it is: images are "
+            "compressed already."
+        )
 
 
 class UnknownModel(RequestError):
@@ -176,15 +186,15 @@ class Rule:
         Said instead of the exception's message, which then may hold what is not for the client.
     retry_after_s : int or None
         Value of the Retry-After header.
-    challenge : str or None
-        Value of the WWW-Authenticate header.
+    headers : mapping of str to str
+        Further headers of the answer.
     """
 
     slug: str
     status: int | None = None
     detail: str | None = None
     retry_after_s: int | None = None
-    challenge: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 _CUT_SHORT = "The request is broken or was cut short."
@@ -199,10 +209,13 @@ TABLE: dict[type[Exception], Rule] = {
     BadWebhookUrl: Rule(slug="bad-webhook-url"),
     ImageTooLarge: Rule(slug="payload-too-large"),
     UnsupportedContentType: Rule(slug="unsupported-media-type"),
+    UnsupportedCoding: Rule(slug="unsupported-media-type", headers={"Accept-Encoding": "identity"}),
     UnknownModel: Rule(slug="unknown-model"),
     UnknownClass: Rule(slug="unknown-class"),
     NotFound: Rule(slug="not-found"),
-    Unauthorized: Rule(slug="unauthorized", challenge='Bearer realm="limelight"'),
+    Unauthorized: Rule(
+        slug="unauthorized", headers={"WWW-Authenticate": 'Bearer realm="limelight"'}
+    ),
     UnknownHost: Rule(slug="invalid-request", status=400),
     Forbidden: Rule(slug="forbidden"),
     NoModels: Rule(slug="unavailable", retry_after_s=RETRY_AFTER_S),
@@ -349,6 +362,5 @@ def respond(
     answer.headers["Cache-Control"] = "no-store"
     if rule.retry_after_s is not None:
         answer.headers["Retry-After"] = str(rule.retry_after_s)
-    if rule.challenge is not None:
-        answer.headers["WWW-Authenticate"] = rule.challenge
+    answer.headers.extend(rule.headers)
     return answer

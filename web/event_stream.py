@@ -130,7 +130,6 @@ def _whole(events: list[Event], job: Job) -> Response:
 
 def _headed(response: Response) -> Response:
     response.content_type = sse.MEDIA_TYPE
-    response.headers["Cache-Control"] = "no-store"
     # nginx would hold events back until it has a buffer full of them.
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -64,9 +64,7 @@ def blueprint(registry: CollectorRegistry) -> Blueprint:
     @needs("admin")
     def scrape() -> Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        answer = Response(encode(registry), content_type=content_type)
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return Response(encode(registry), content_type=content_type)
 
     return metrics
 

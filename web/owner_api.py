@@ -30,9 +30,7 @@ def blueprint(*, ports: Ports, streams: Streams) -> Blueprint:
             limit=query.limit,
             after=read_cursor(query.cursor),
         )
-        answer = json_answer(page_view(page, prefix=path_prefix()))
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return json_answer(page_view(page, prefix=path_prefix()))
 
     @api.get("/v1/explanations/<job_id>/events")
     @needs("read", shared=True)
@@ -45,7 +43,6 @@ def blueprint(*, ports: Ports, streams: Streams) -> Blueprint:
     def cancel(job_id: str) -> Response:
         job = ports.store.request_cancel(ref_of(job_id))
         answer = json_answer(job_view(job, prefix=path_prefix()), status=202)
-        answer.headers["Cache-Control"] = "no-store"
         if not job.is_terminal:
             answer.headers["Retry-After"] = RETRY_AFTER_S
         return answer

@@ -14,9 +14,16 @@ from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.utils import cached_property
 
 from web import strict_json
-from web.errors import FieldError, InvalidRequest, MalformedRequest, UnsupportedContentType
+from web.errors import (
+    FieldError,
+    InvalidRequest,
+    MalformedRequest,
+    UnsupportedCoding,
+    UnsupportedContentType,
+)
 from web.form_fields import document_of
 from web.patience import PatientSocket
 from web.schemas import Base64Data, ImageUrl, JobFields, JsonBody, validate
@@ -71,6 +78,20 @@ class Request(flask.Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body; everything that reads it reads it here.
+
+        Raises
+        ------
+        UnsupportedCoding
+            If it is compressed: what it grows to would have to be bounded once more.
+        """
+        coding = self.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in ("", "identity"):
+            raise UnsupportedCoding(coding)
+        return super().stream
 
     def discard_rest(self) -> None:
         """Read what has come of a body that nobody wanted; if more is to come, wait for none.

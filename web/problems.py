@@ -94,7 +94,7 @@ PROBLEMS: Mapping[str, ProblemType] = MappingProxyType(
             415,
             "The content type is not supported",
             "Send multipart/form-data with a part `image`, or application/json with "
-            '`"image": {"base64": "..."}`.',
+            '`"image": {"base64": "..."}`, without a Content-Encoding.',
         ),
         "unsupported-image": _type(
             415, "The image format is not supported", "Send a PNG, JPEG or WebP file."

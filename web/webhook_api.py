@@ -53,9 +53,7 @@ def _answer(
         "deliveries": [_delivery(one) for one in told],
         "links": _links(ref, is_told=bool(told)),
     }
-    answer = json_answer(shown, status=status)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return json_answer(shown, status=status)
 
 
 def _delivery(delivery: deliveries.Delivery) -> Delivery:

@@ -34,10 +34,17 @@ def find_chromium() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
+def chromium(*more: str, keeps_pages: bool = False) -> Iterator[Browser]:
+    """A browser without a window.
+
+    ``keeps_pages`` has it keep pages to go back to, as people's browsers do and Playwright's not.
+    """
     path = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[*FLAGS, *more],
+            ignore_default_args=["--disable-back-forward-cache"] if keeps_pages else None,
+        )
         yield browser
         browser.close()

@@ -100,7 +100,7 @@ def _image(
         return bytes_of(sent) or b"", (sent.filename or "").replace("\\", "/").rpartition("/")[2]
     if SAMPLE in texts:
         sample = samples.named(texts[SAMPLE])
-        return sample.file.read_bytes(), sample.file.name
+        return sample.file.read_bytes(), f"{sample.name}{sample.file.suffix}"
     if SAME_IMAGE in texts:
         return image_of(texts[SAME_IMAGE]), ""
     raise InvalidRequest.at("/image", "is missing: choose an image file first")

@@ -30,7 +30,7 @@ def render(template: str, *, status: int = 200, **shown: Any) -> Response:
     answer = Response(text, status=status, content_type=f"{_HTML}; charset=utf-8")
     answer.headers["Content-Security-Policy"] = POLICY
     # It shows what is true now, and to whom it was shown.
-    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

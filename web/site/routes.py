@@ -34,7 +34,6 @@ from worker.jobs.job import Job, artifact_key, upload_key
 _RECENT = 8
 _LISTED = 24
 _COMPARED = 50
-_CACHE = "private, max-age=3600"
 _sections = cache(choices.sections)
 _presets = cache(choices.presets)
 
@@ -204,6 +203,4 @@ def _picture_of(job: Job) -> str:
 
 
 def _small(parts: Parts, key: str, read: Callable[[], bytes]) -> Response:
-    answer = Response(parts.thumbnails.of(key, read), content_type="image/webp")
-    answer.headers["Cache-Control"] = _CACHE
-    return answer
+    return Response(parts.thumbnails.of(key, read), content_type="image/webp")

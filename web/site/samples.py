@@ -34,8 +34,8 @@ class Samples:
         files = [] if folder is None else sorted(folder.iterdir())
         found = [file for file in files if file.suffix.lower() in _SUFFIXES and file.is_file()]
         self._by_name: Mapping[str, Sample] = {
-            file.stem: Sample(name=file.stem, title=_title(file.stem), file=file)
-            for file in found[:_MOST]
+            name: Sample(name=name, title=_title(name), file=file)
+            for name, file in ((_text(file.stem), file) for file in found[:_MOST])
         }
 
     def all(self) -> tuple[Sample, ...]:
@@ -54,6 +54,11 @@ class Samples:
             known = ", ".join(self._by_name) or "none"
             raise NotFound(f"There is no such photograph. Those that exist: {known}.")
         return self._by_name[name]
+
+
+def _text(stem: str) -> str:
+    """Return a name that comes back from a form as it went, even if its bytes are no UTF-8."""
+    return " ".join(stem.encode("utf-8", "backslashreplace").decode().split())
 
 
 def _title(stem: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+
 from tests.support.bad_input.case import HUGE, PNG, BadInput, of_form
-from tests.support.requests import BOUNDARY, JSON, Part, form, image_part, multipart
+from tests.support.requests import BOUNDARY, JSON, MULTIPART, Part, form, image_part, multipart
 
 
 def _nameless(more):
@@ -26,6 +28,19 @@ BODIES = [
         slug="unsupported-media-type",
         body=PNG,
         content_type="image/png",
+    ),
+    *(
+        BadInput(
+            name=f"{coding} {content_type[:12]}",
+            status=415,
+            slug="unsupported-media-type",
+            body=gzip.compress(form(PNG)),
+            content_type=content_type,
+            says=f"has the Content-Encoding '{coding}'",
+            headers={"Content-Encoding": coding},
+        )
+        for coding in ("gzip", "deflate", "br", "zstd", "gzip, identity", "x-gzip", "nonsense")
+        for content_type in (MULTIPART, JSON)
     ),
     BadInput(name="no content type", status=415, slug="unsupported-media-type", body=PNG),
     of_form(

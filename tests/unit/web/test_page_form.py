@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import html
 import io
+import os
+import re
 
 import pytest
 from PIL import Image
@@ -15,6 +19,13 @@ from worker.jobs.job import JobRef, upload_key
 URL = "/explanations"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SCRIPT = {"Accept": "application/json"}
+FORM = "application/x-www-form-urlencoded"
+FORM_OR_JSON = {
+    URL: "multipart/form-data; boundary=x",
+    "/sign-in": FORM,
+    "/session": "application/json",
+    "/v1/explanations": "application/json",
+}
 # What a browser sends of a form in which nothing was changed.
 UNTOUCHED = {
     "model": "lite0",
@@ -177,3 +188,51 @@ def test_an_upload_over_the_limit_is_told_on_a_page(make_service):
     answer = send(service, image=noise)
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
     assert "The request is too large" in answer.text
+
+
+ODD_NAMES = (
+    "a#b", "a?b=c&d", "50%", "%2e%2e", "two words", "it's \"so\"", "kätzchen", "猫", "a.b", "a\\b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_photograph_may_have_any_name(make_service, tmp_path, name):
+    (tmp_path / f"{name}.png").write_bytes(pictures.png())
+    service = make_service(samples_dir=tmp_path)
+    page = service.client.get("/", headers=BROWSER).text
+    (picture,) = (path for path in re.findall(r'<img src="([^"]+)"', page) if "samples" in path)
+    assert service.client.get(html.unescape(picture)).content_type == "image/webp"
+    (value,) = re.findall(r'name="sample" value="([^"]*)"', page)
+    assert send(service, sample=html.unescape(value)).status_code == 303
+    assert only_job(service).request.metadata["filename"] == f"{name}.png"
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b" cat .png", b"two\nlines.png"])
+def test_a_photograph_whose_name_no_form_can_carry_is_offered_all_the_same(
+    make_service, tmp_path, name
+):
+    (tmp_path / os.fsdecode(name)).write_bytes(pictures.png())
+    service = make_service(samples_dir=tmp_path)
+    page = service.client.get("/", headers=BROWSER)
+    assert page.status_code == 200
+    (value,) = re.findall(r'name="sample" value="([^"]*)"', page.text)
+    assert send(service, sample=value).status_code == 303
+
+
+@pytest.mark.parametrize("path", [URL, "/sign-in", "/session", "/v1/explanations"])
+def test_no_body_is_read_that_is_compressed(service, path):
+    headers = {**BROWSER, "Content-Encoding": "gzip"}
+    answer = service.client.post(
+        path, data=gzip.compress(b"key=ll_good"), headers=headers, content_type=FORM_OR_JSON[path]
+    )
+    assert answer.status_code == 415
+    assert answer.headers["Accept-Encoding"] == "identity"
+    assert "gzip" in answer.text
+    assert service.is_untouched()
+
+
+def test_a_coding_that_changes_nothing_is_taken(service):
+    answer = send(
+        service, image=pictures.png(), headers={**BROWSER, "Content-Encoding": "identity"}
+    )
+    assert answer.status_code == 303
