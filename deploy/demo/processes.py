@@ -132,7 +132,7 @@ class Processes:
         command : sequence of str
             Program and arguments.
         environment : mapping of str to str
-            The child's whole environment.
+            The child's whole environment, but for where its temporary files lie.
         """
         log = self._directory / f"{name.replace(' ', '-')}.log"
         with self._signals.held(), log.open("wb") as output:
@@ -142,7 +142,8 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self._working_directory,
-                env=dict(environment),
+                # What it leaves behind goes with our directory, even if it is killed.
+                env={**environment, "TMPDIR": str(self._directory)},
                 start_new_session=True,
             )
             child = Child(name, process, log)

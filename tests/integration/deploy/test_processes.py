@@ -111,6 +111,15 @@ def test_what_a_child_started_ends_with_it_even_if_both_ignore_the_request(
     assert eventually(lambda: is_gone(grandchild))
 
 
+def test_temporary_files_of_a_child_lie_where_they_go_with_the_stack(
+    processes: Processes, tmp_path: Path
+) -> None:
+    program = "import tempfile; print(tempfile.mkdtemp(), flush=True)"
+    child = processes.start("worker", [sys.executable, "-c", program], environment={})
+    child.process.wait()
+    assert Path(child.log.read_text().strip()).parent == tmp_path
+
+
 def test_a_signal_while_held_takes_effect_when_released() -> None:
     done: list[str] = []
 
