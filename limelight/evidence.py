@@ -33,6 +33,9 @@ class Attributions:
         Of the upload and of the label map, in pixels.
     areas : tuple of float
         Share of the upload's pixels, per segment.
+    segment_numbers : tuple of int
+        The number in ``segments.png`` of each segment, in the order of ``areas`` and of all
+        figures: its label in your own label map, or 0, 1, 2, …
     classes : tuple of ClassAttributions
     """
 
@@ -41,6 +44,7 @@ class Attributions:
     areas: tuple[float, ...]
     classes: tuple[ClassAttributions, ...]
     segments: Mapping[str, Any] = field(default_factory=dict)
+    segment_numbers: tuple[int, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -52,6 +56,7 @@ class Attributions:
 def _attributions(document: Mapping[str, Any]) -> Attributions:
     known = known_fields(Attributions, document)
     known["areas"] = tuple(known["areas"])
+    known["segment_numbers"] = tuple(known.get("segment_numbers", range(len(known["areas"]))))
     known["classes"] = tuple(map(_class_attributions, known["classes"]))
     return Attributions(**known, raw=document)
 

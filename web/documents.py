@@ -77,7 +77,7 @@ class ModelList(TypedDict):
 
 
 class ClassAttributions(TypedDict):
-    """Every attribution of one class, in the order of the segments' numbers."""
+    """Every attribution of one class, in the order of `segment_numbers`."""
 
     class_index: ClassIndex
     class_name: str | None
@@ -95,6 +95,13 @@ class Attributions(TypedDict):
     width: int
     height: int
     segments: Segments
+    segment_numbers: Annotated[
+        list[int],
+        Field(
+            description="The number in `segments.png` of each segment, in the order of `areas` and "
+            "of all figures: its label in your own label map, or 0, 1, 2, …"
+        ),
+    ]
     areas: Annotated[list[float], Field(description="Shares of the upload's pixels.")]
     classes: list[ClassAttributions]
 

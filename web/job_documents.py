@@ -104,7 +104,9 @@ class Stability(TypedDict):
 class TopSegment(TypedDict):
     """A segment with one of the largest attributions."""
 
-    segment: Annotated[int, Field(ge=0, description="Its number in `segments.png`.")]
+    segment: Annotated[
+        int, Field(ge=0, description="Its number in `segments.png`, or your own label map.")
+    ]
     attribution: Annotated[float, Field(description="What it adds to the score, by itself.")]
     standard_error: float | None
     sign_confidence: float | None

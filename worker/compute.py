@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from worker.admission import SEAT_LEASE_S, Admission
 from worker.explain.explain import explain
 from worker.explain.explanation import Explanation
 from worker.explain.geometry import Geometry
+from worker.explain.label_maps import LabelMap
 from worker.explain.options import ExplanationOptions, Picture, TopClasses
 from worker.explain.overlays import Scene, draw
 from worker.explain.result_warning import ResultWarning
@@ -31,6 +32,7 @@ from worker.result import UploadSegments, attributions_json, class_name, result_
 from worker.reuse import share_work, work_alone
 from worker.serving.errors import ModelVersionGone
 from worker.serving.resolved import ResolvedModel
+from worker.upload_warnings import warnings_of
 from worker.watched import Watched
 from worker.writer import Writer
 
@@ -47,6 +49,7 @@ class Upload:
     rgb: NDArray[np.uint8]
     orientation: int
     label_map: NDArray[np.int32] | None
+    warnings: tuple[ResultWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def compute(
     with Writer(ports.blobs, outlast=heartbeat.outlast, checkpoint=heartbeat.checkpoint) as writer:
         on_upload = UploadSegments.measure(
             explained.geometry.labels_to_upload(explanation.segments),
-            count=int(explanation.segments.max()) + 1,
+            numbers=explanation.segment_numbers,
         )
         overlays = _draw(claim, upload, explained, on_upload, writer, heartbeat=heartbeat)
         _write_arrays(claim, explained, on_upload, writer)
@@ -147,7 +150,8 @@ def _load(job: Job, model: ResolvedModel, ports: Ports) -> Upload:
             height=decoded.height,
         )
         label_map = np.asarray(picture).astype(np.int32)
-    return Upload(np.asarray(decoded.image, dtype=np.uint8), decoded.orientation, label_map)
+    rgb = np.asarray(decoded.image, dtype=np.uint8)
+    return Upload(rgb, decoded.orientation, label_map, tuple(warnings_of(decoded)))
 
 
 def _resolve(
@@ -205,7 +209,7 @@ def _explain(
         f"started again on version {current.version}.",
         cure="To explain one version only, name it in the request.",
     )
-    return Explained(again.explanation, again.model, again.geometry, again.model_calls, (warning,))
+    return replace(again, warnings=(*again.warnings, warning))
 
 
 def _explain_on(
@@ -224,6 +228,9 @@ def _explain_on(
         upload_size=(upload.rgb.shape[0], upload.rgb.shape[1]),
         orientation=upload.orientation,
     )
+    label_map = None
+    if upload.label_map is not None:
+        label_map = LabelMap.at_input(upload.label_map, geometry)
     predictor = model.predictor(
         resolved,
         deadline_s=max(heartbeat.remaining_s, 0.1),
@@ -243,12 +250,11 @@ def _explain_on(
             score=score,
             batch_size=predictor.batch_size,
             frame=geometry.frame,
-            custom_segments=None
-            if upload.label_map is None
-            else geometry.labels_to_input(upload.label_map),
+            custom_segments=None if label_map is None else label_map.labels,
             on_progress=on_progress,
         )
-    return Explained(explanation, resolved, geometry, predictor.calls)
+    warnings = (*upload.warnings, *(() if label_map is None else label_map.warnings()))
+    return Explained(explanation, resolved, geometry, predictor.calls, warnings)
 
 
 def _classes(job: Job) -> TopClasses | tuple[int, ...]:

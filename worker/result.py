@@ -35,18 +35,22 @@ class UploadSegments:
     labels : int32 array (Hu, Wu)
         -1 where the model does not see the upload.
     areas : float64 array (S,)
-        Share of the upload's pixels; 0 for a segment that lies in padding alone.
+        Share of the upload's pixels.
     boxes : tuple of S (x0, y0, x1, y1) or None
         In pixels, the end exclusive; None for a segment without pixels.
+    numbers : tuple of S int
+        What the reader calls the segments.
     """
 
     labels: NDArray[np.int32]
     areas: NDArray[np.float64]
     boxes: tuple[tuple[int, int, int, int] | None, ...]
+    numbers: tuple[int, ...]
 
     @classmethod
-    def measure(cls, labels: NDArray[np.int32], *, count: int) -> UploadSegments:
-        """Measure ``count`` segments."""
+    def measure(cls, labels: NDArray[np.int32], *, numbers: tuple[int, ...]) -> UploadSegments:
+        """Measure the segments that have these numbers."""
+        count = len(numbers)
         # scipy is scikit-image's and slow to import: only a process that explains pays for it.
         from scipy import ndimage  # noqa: PLC0415
 
@@ -60,19 +64,22 @@ class UploadSegments:
                 None if at is None else (at[1].start, at[0].start, at[1].stop, at[0].stop)
                 for at in slices
             ),
+            numbers=numbers,
         )
 
     def png(self) -> bytes:
-        """Return the labels as a 16-bit PNG, ``UNSEEN`` where the model does not see.
+        """Return the segments' numbers as a 16-bit PNG, ``UNSEEN`` where the model does not see.
 
         Raises
         ------
         ValueError
-            If a label does not fit into 16 bits.
+            If a number does not fit into 16 bits.
         """
-        if len(self.boxes) > UNSEEN:
-            raise ValueError(f"{len(self.boxes)} segments do not fit into a 16-bit label map")
-        values = np.where(self.labels < 0, UNSEEN, self.labels).astype(np.uint16)
+        highest = max(self.numbers)
+        if highest >= UNSEEN:
+            raise ValueError(f"segment {highest} does not fit into a 16-bit label map")
+        # The label -1, of what is not seen, takes the last.
+        values = np.array([*self.numbers, UNSEEN], dtype=np.uint16)[self.labels]
         buffer = io.BytesIO()
         # Flat areas compress well at once; a higher level takes ten times longer for little.
         Image.fromarray(values).save(buffer, "PNG", compress_level=3)
@@ -100,6 +107,7 @@ def attributions_json(
         "width": width,
         "height": height,
         "segments": _segments(explanation, on_upload),
+        "segment_numbers": list(on_upload.numbers),
         "areas": on_upload.areas.tolist(),
         "classes": [
             {
@@ -212,7 +220,7 @@ def _top_segments(one: ClassExplanation, on_upload: UploadSegments) -> list[dict
     strongest = np.argsort(-np.abs(one.attributions), kind="stable")[:TOP_SEGMENTS]
     return [
         {
-            "segment": segment,
+            "segment": on_upload.numbers[segment],
             "attribution": float(one.attributions[segment]),
             "standard_error": _at(one.standard_errors, segment),
             "sign_confidence": _at(one.sign_confidence, segment),

@@ -68,6 +68,7 @@ def _attributions() -> dict[str, Any]:
     return {
         **{name: FINISHED["image"][name] for name in ("width", "height")},
         "segments": FINISHED["segments"],
+        "segment_numbers": [0, 1],
         "areas": [0.5, 0.5],
         "classes": [{**one, **figures} for one in explained],
     }

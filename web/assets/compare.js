@@ -77,7 +77,7 @@ function tell(side, segment) {
   const error = mode === "pixels" ? undefined : side.errors?.[segment] ?? side.figures?.standard_errors?.[segment];
   const margin = error === undefined ? "" : ` ± ${number(Z95 * error)}`;
   const unit = mode === "pixels" ? " per 1 % of the image" : "";
-  side.readout.textContent = `Segment ${segment}: ${signed(value)}${margin}${unit}`;
+  side.readout.textContent = `Segment ${side.numbers[segment]}: ${signed(value)}${margin}${unit}`;
 }
 
 function difference(sides, limit) {
@@ -95,7 +95,7 @@ function difference(sides, limit) {
   );
   const order = values.map((_, segment) => segment).sort((x, y) => Math.abs(values[y]) - Math.abs(values[x]));
   const side = {
-    segments: a.segments, photo: a.photo, areas: a.areas, values,
+    segments: a.segments, photo: a.photo, areas: a.areas, numbers: a.numbers, values,
     errors: Number.isNaN(errors[0]) ? undefined : errors, figures: { order }, readout: readoutOf(element),
   };
   sides.extra = [side];
@@ -111,7 +111,7 @@ function table(side, [a, b], order) {
     const sure = error !== undefined && Math.abs(side.values[segment]) > Z95 * error;
     const margin = error === undefined ? "" : ` ± ${number(Z95 * error)}`;
     const cells = [signed(a.values[segment]), signed(b.values[segment]), signed(side.values[segment]) + margin];
-    const row = make("tr", sure ? { class: "is-sure" } : {}, make("th", { scope: "row" }, String(segment)), ...cells.map((text) => make("td", {}, text)));
+    const row = make("tr", sure ? { class: "is-sure" } : {}, make("th", { scope: "row" }, String(side.numbers[segment])), ...cells.map((text) => make("td", {}, text)));
     row.addEventListener("pointerenter", () => side.stage.show(segment));
     return row;
   });

@@ -1,7 +1,7 @@
 // Fetches what is drawn from: the figures, the label map, the photograph.
 
 import { ask } from "./page.js";
-import { readLabelMap } from "./labelmap.js";
+import { readLabelMap, UNSEEN } from "./labelmap.js";
 import { Segments } from "./segments.js";
 
 // Pixels of the longest side that segments are looked up and painted in.
@@ -14,8 +14,17 @@ export async function loadEvidence({ image, segments: labelMap, attributions }) 
     ask(labelMap).then((answer) => answer.arrayBuffer()),
     loadPhoto(image),
   ]);
-  const segments = new Segments(await readLabelMap(map, LONGEST));
-  return { segments, photo, areas: figures.areas, classes: new Map(figures.classes.map(byIndex)) };
+  // Older results have no numbers of their own: a segment is called by its place.
+  const numbers = figures.segment_numbers ?? figures.areas.map((_, place) => place);
+  const segments = new Segments(byPlace(await readLabelMap(map, LONGEST), numbers));
+  return { segments, photo, numbers, areas: figures.areas, classes: new Map(figures.classes.map(byIndex)) };
+}
+
+/** Put each segment's place among the figures where the map has its number. */
+function byPlace({ labels, ...size }, numbers) {
+  const places = new Uint16Array(UNSEEN + 1).fill(UNSEEN);
+  numbers.forEach((number, place) => (places[number] = place));
+  return { ...size, labels: labels.map((number) => places[number]) };
 }
 
 const byIndex = (one) => [String(one.class_index), ranked(one)];

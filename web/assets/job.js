@@ -27,7 +27,7 @@ async function start() {
     strongest: () => chosen().order[0],
     onShow: (segment, how) => {
       readout.show(segment, how);
-      mark(segment);
+      mark(evidence.numbers[segment]);
     },
   });
   const draw = () => {
@@ -39,7 +39,7 @@ async function start() {
     readout.show(stage.shown, {});
   };
   styles(draw);
-  bars(stage);
+  bars(stage, evidence.numbers);
   document.addEventListener("class-chosen", draw);
   find("#opacity").addEventListener("input", ({ target }) => (stage.opacity = target.value / 100));
   stage.opacity = find("#opacity").value / 100;
@@ -68,9 +68,9 @@ function styles(draw) {
   roving(row, choose);
 }
 
-function bars(stage) {
+function bars(stage, numbers) {
   for (const bar of findAll(".bar")) {
-    const segment = Number(bar.dataset.segment);
+    const segment = numbers.indexOf(Number(bar.dataset.segment));
     bar.addEventListener("pointerenter", () => stage.show(segment));
     bar.addEventListener("pointerleave", () => stage.show(stage.pinned));
     bar.addEventListener("focus", () => stage.show(segment));
@@ -78,9 +78,9 @@ function bars(stage) {
   }
 }
 
-function mark(segment) {
+function mark(number) {
   for (const bar of findAll(".bar", state.panel)) {
-    bar.classList.toggle("is-shown", bar.dataset.segment === String(segment));
+    bar.classList.toggle("is-shown", bar.dataset.segment === String(number));
   }
 }
 

@@ -5,7 +5,7 @@ import { make, number, signed, Z95 } from "./page.js";
 export class Readout {
   /**
    * @param element where it is shown, and spoken: where it is told to screen readers
-   * @param evidence areas of all segments
+   * @param evidence areas and numbers of all segments
    * @param chosen returns the figures of the class that is shown
    */
   constructor(element, spoken, evidence, chosen) {
@@ -47,7 +47,7 @@ export class Readout {
     const sure = figures.sign_confidence?.[segment];
     const area = `${(100 * this.evidence.areas[segment]).toFixed(1)} % of the image`;
     const sign = sure === undefined ? "" : ` · sign ${Math.min(99.9, 100 * sure).toFixed(sure > 0.995 ? 1 : 0)} % sure`;
-    this.name.textContent = `Segment ${segment} · rank ${figures.ranks[segment]} of ${figures.ranks.length}`;
+    this.name.textContent = `Segment ${this.evidence.numbers[segment]} · rank ${figures.ranks[segment]} of ${figures.ranks.length}`;
     this.more.textContent = area + sign;
     this.value.textContent = signed(value);
     if (error !== undefined) this.value.append(" ", make("small", {}, `± ${number(Z95 * error)}`));
@@ -71,7 +71,7 @@ export class Readout {
     const error = figures.standard_errors?.[segment];
     const margin = error === undefined ? "" : `, plus or minus ${number(Z95 * error)}`;
     const side = value > 0 ? "speaks for" : value < 0 ? "speaks against" : "has no say";
-    return `Segment ${segment}, rank ${figures.ranks[segment]}: ${signed(value)}${margin}, ${side}.`;
+    return `Segment ${this.evidence.numbers[segment]}, rank ${figures.ranks[segment]}: ${signed(value)}${margin}, ${side}.`;
   }
 }
 

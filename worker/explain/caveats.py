@@ -61,14 +61,14 @@ def caveats(
 
 
 def _of_segments(hiding: Hiding) -> Iterator[ResultWarning]:
-    largest = hiding.areas.argmax()
+    largest = int(hiding.areas.argmax())
     share = hiding.areas[largest]
     if share > MOST_OF_THE_IMAGE:
         yield ResultWarning(
             code="large-segment",
             severity="warning",
-            text=f"Segment {largest} covers {share:.0%} of the image, so most of it is told apart "
-            "from nothing.",
+            text=f"Segment {hiding.number(largest)} covers {share:.0%} of the image, so most of it "
+            "is told apart from nothing.",
             cure="Ask for more segments, or for a segmentation that cuts evenly: 'slic' or 'grid'.",
         )
 

@@ -30,7 +30,7 @@ from worker.explain.findings import Ends, rank_areas, write_up
 from worker.explain.options import ExplanationOptions, TopClasses
 from worker.explain.perturb import Hiding
 from worker.explain.scoring import Scorer
-from worker.explain.segments import digest, segment
+from worker.explain.segments import digest, segment, segment_numbers
 from worker.explain.threads import one_thread
 
 __all__ = [
@@ -101,7 +101,10 @@ def explain(
         picture = image[frame]
         segments = segment(picture, options.segmentation, custom=custom_segments)
         baseline = baseline_image(picture, segments, options.baseline)
-        hiding = Hiding(image=image, baseline=baseline, segments=segments, frame=frame)
+        numbers = segment_numbers(segments, options.segmentation, custom=custom_segments)
+        hiding = Hiding(
+            image=image, baseline=baseline, segments=segments, frame=frame, numbers=numbers
+        )
     scorer = Scorer(hiding, score, batch_size=batch_size)
     with clock("predict_s"):
         ends = Ends.of(scorer, hiding.segment_count)
@@ -139,6 +142,7 @@ def explain(
         classes=answers,
         segments=segments,
         segments_sha256=digest(segments),
+        segment_numbers=numbers,
         samples_used=used,
         samples_limit=options.samples,
         images_scored=scorer.images_scored,

@@ -109,6 +109,8 @@ class Explanation:
         Numbered 0 to S-1 without a gap, at the size that the picture has in the model's input.
     segments_sha256 : str
         Of the segments as little-endian int32, row by row.
+    segment_numbers : tuple of S int
+        What the reader calls the segments: the labels of their own map, or 0 to S-1.
     samples_used, samples_limit : int
         Perturbed images in the fit, and the most there could have been.
     stopped_by : str
@@ -128,6 +130,7 @@ class Explanation:
     classes: tuple[ClassExplanation, ...]
     segments: Segments
     segments_sha256: str
+    segment_numbers: tuple[int, ...]
     samples_used: int
     samples_limit: int
     stopped_by: str

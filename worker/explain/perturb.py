@@ -26,17 +26,24 @@ class Hiding:
     frame : Frame
         Where in the image the segments lie, h × w pixels. What is around them is padding: every
         perturbed image shows it as the untouched one does.
+    numbers : tuple of S int, or None
+        What the reader calls the segments; None: as they are numbered here.
     """
 
     image: Image
     baseline: Image
     segments: Segments
     frame: Frame = WHOLE
+    numbers: tuple[int, ...] | None = None
 
     @property
     def picture(self) -> Image:
         """(h, w, C) uint8: the image without padding, which kept segments show."""
         return self.image[self.frame]
+
+    def number(self, segment: int) -> int:
+        """Tell what the reader calls a segment."""
+        return segment if self.numbers is None else self.numbers[segment]
 
     @property
     def segment_count(self) -> int:

@@ -10,6 +10,8 @@ Severity = Literal["info", "warning", "critical"]
 
 # A new code is described in docs/api.md, too.
 WarningCode = Literal[
+    "labels-cut-off",
+    "labels-vanished",
     "large-segment",
     "low-fidelity",
     "model-version-changed",
@@ -24,6 +26,7 @@ WarningCode = Literal[
     "score-unchanged",
     "surrogate-unstable",
     "uncertain-attributions",
+    "values-below-range",
 ]
 
 

@@ -78,9 +78,29 @@ def segment(image: Image, options: Segmentation, *, custom: Labels | None = None
     if count > MAX_SEGMENTS:
         raise TooManySegments(
             f"Segmentation {options.method!r} gave {count} segments, and at most {MAX_SEGMENTS} "
-            f"can be explained. Choose parameters that make larger segments."
+            f"can be explained. {_cure_of_many(options)}"
         )
     return segments
+
+
+def segment_numbers(
+    segments: Segments, options: Segmentation, *, custom: Labels | None = None
+) -> tuple[int, ...]:
+    """Tell what the reader calls each segment: its label in their own map, or its place.
+
+    Parameters
+    ----------
+    segments : (h, w) int32
+        What ``segment`` made of the others.
+
+    Returns
+    -------
+    tuple of S int
+        Ascending.
+    """
+    if options.method == "custom" and custom is not None:
+        return tuple(np.unique(custom).tolist())
+    return tuple(range(int(segments.max()) + 1))
 
 
 def load() -> None:
@@ -205,6 +225,12 @@ def _checked(custom: Labels | None, *, shape: tuple[int, ...]) -> Labels:
 def _renumbered(labels: Labels) -> Segments:
     _, numbers = np.unique(labels, return_inverse=True)
     return np.ascontiguousarray(numbers.reshape(labels.shape), dtype=np.int32)
+
+
+def _cure_of_many(options: Segmentation) -> str:
+    if isinstance(options, Custom):
+        return "Give several regions of the label map the same label."
+    return "Choose parameters that make larger segments."
 
 
 def _too_uniform(options: Segmentation) -> ImageTooUniform | BadSegments:

@@ -92,6 +92,11 @@ def check_cost(data: bytes, size: tuple[int, int], file_format: str) -> None:
         )
 
 
+def bit_depth(png: bytes) -> int:
+    """Tell how many bits a PNG has for a value."""
+    return png[_PNG_BIT_DEPTH]
+
+
 def has_sixteen_bits(data: bytes, file_format: str) -> bool:
     """Whether this is a PNG of 16 bits a channel, which Pillow's RGB modes do not tell."""
-    return file_format == PNG and data[_PNG_BIT_DEPTH] == 16  # noqa: PLR2004
+    return file_format == PNG and bit_depth(data) == 16  # noqa: PLR2004

@@ -63,12 +63,16 @@ def _scale_to_8_bits(image: Image.Image, transparent: object) -> Image.Image:
     return Image.merge("LA", (grey, ImageChops.lighter(*seen)))
 
 
-def to_labels(image: Image.Image) -> Image.Image:
-    """Keep one channel of labels as mode L or I;16; refuse several channels."""
+def to_labels(image: Image.Image, *, bits: int) -> Image.Image:
+    """Keep one channel of labels as mode L or I;16, as the file has them in so many bits."""
     if image.mode == "P":
         return Image.frombytes("L", image.size, image.tobytes())
     if image.mode == "1":
-        return image.convert("L")
+        return image.convert("L").point([value // 255 for value in range(256)])
+    if image.mode == "L" and bits < _BYTE:
+        # Pillow spreads the values of 2 and 4 bits over the whole range.
+        step = 255 // (2**bits - 1)
+        return image.point([value // step for value in range(256)])
     if image.mode in ("L", "I;16"):
         return image.copy()
     raise BadLabelMap(

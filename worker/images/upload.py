@@ -11,6 +11,7 @@ from typing import Final, Literal
 from PIL import Image, ImageFile
 
 from worker.images.checks import (
+    bit_depth,
     check_cost,
     check_shape,
     check_still,
@@ -27,6 +28,7 @@ from worker.images.png import pixels_alone
 
 _EXIF_ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
+UNSEEN: Final = 65_535  # In the label map of an answer.
 _TRANSPOSE: Final[Mapping[int, Image.Transpose]] = MappingProxyType(
     {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -223,19 +225,19 @@ def decode_label_map(data: bytes, *, width: int, height: int) -> Image.Image:
     Parameters
     ----------
     data : bytes
-        A PNG of 8 or 16 bits with one channel. Of a palette PNG the indices are the labels.
+        A PNG of 1 to 16 bits with one channel. Of a palette PNG the indices are the labels.
     width, height : int
         Size of the image it belongs to, in pixels after EXIF orientation.
 
     Returns
     -------
     PIL.Image.Image
-        Mode L or I;16, fully loaded. The labels may have gaps.
+        Mode L or I;16, fully loaded, with the numbers that the file has. They may have gaps.
 
     Raises
     ------
     BadLabelMap
-        If it is not such a PNG, has another size, or fewer than two segments.
+        If it is not such a PNG, has another size, fewer than two segments, or the label 65535.
     """
     if not data:
         raise BadLabelMap("The label map is empty: no bytes were received.")
@@ -249,7 +251,7 @@ def decode_label_map(data: bytes, *, width: int, height: int) -> Image.Image:
                     f"{width}×{height} (after EXIF orientation). They must be the same."
                 )
             image.load()
-            labels = to_labels(image)
+            labels = to_labels(image, bits=bit_depth(data))
     except (InvalidImage, TooManyPixels) as error:
         raise BadLabelMap(f"The label map cannot be read. {error}") from error
     lowest, highest = labels.getextrema()
@@ -257,5 +259,10 @@ def decode_label_map(data: bytes, *, width: int, height: int) -> Image.Image:
         raise BadLabelMap(
             "The label map has one segment only. An explanation compares segments, so it needs "
             "at least two different values."
+        )
+    if highest == UNSEEN:
+        raise BadLabelMap(
+            f"The label map uses the label {UNSEEN}, which stands for what the model does not see. "
+            "Use labels up to 65534."
         )
     return labels

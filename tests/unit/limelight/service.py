@@ -85,6 +85,7 @@ ATTRIBUTIONS = {
     "width": 48,
     "height": 32,
     "segments": {"count": 2, "sha256": "ab" * 32},
+    "segment_numbers": [2, 7],
     "areas": [0.5, 0.5],
     "classes": [
         {

@@ -18,9 +18,7 @@ from worker.result import UploadSegments, attributions_json, result_json
 def answered(chosen: ExplanationOptions, predict: Any = PREDICT) -> dict[str, Any]:
     """Both documents of a job, as a client that reads strict JSON finds them."""
     explanation = explained(chosen, score=scoring(predict), classes=[0, 1])
-    on_upload = UploadSegments.measure(
-        explanation.segments, count=int(explanation.segments.max()) + 1
-    )
+    on_upload = UploadSegments.measure(explanation.segments, numbers=explanation.segment_numbers)
     model = resolved_model(version=1, labels=None)
     arrays = attributions_json(
         explanation, model=model, on_upload=on_upload, score_scale=chosen.score_scale

@@ -403,9 +403,20 @@ def test_the_indices_of_a_palette_are_the_labels():
     assert (labels.mode, labels.getextrema()) == ("L", (0, 1))
 
 
-def test_a_black_and_white_label_map_has_two_segments():
-    labels = decode_label_map(encoded(label_map("1", values=(0, 1))), width=48, height=32)
-    assert labels.getextrema() == (0, 255)
+@pytest.mark.parametrize(("bits", "values"), [(1, (0, 1)), (2, (1, 3)), (4, (2, 9)), (8, (2, 9))])
+def test_labels_of_few_bits_keep_their_numbers(bits, values):
+    packed = sum(values[place % 2] << (8 - bits * (place + 1)) for place in range(8 // bits))
+    row = bytes(values) * 24 if bits == 8 else bytes([packed] * (48 * bits // 8))
+    data = png((48, 32), (b"\0" + row) * 32, bits=bits, colour_type=0)
+    labels = decode_label_map(data, width=48, height=32)
+    assert [labels.getpixel((x, 5)) for x in range(2)] == list(values)
+    assert labels.getextrema() == values
+
+
+def test_the_label_that_stands_for_unseen_is_refused():
+    data = encoded(label_map("I;16", values=(1, 65_535)))
+    with pytest.raises(BadLabelMap, match="up to 65534"):
+        decode_label_map(data, width=48, height=32)
 
 
 @pytest.mark.parametrize(

@@ -7,53 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.fakes import FakeBlobs, FakeModel, FakeSeats, FakeStore, make_job, png, submit
-from worker.failures import UnknownModel
+from tests.unit.fakes import FakeStore, make_job, png
+from tests.unit.world import World
 from worker.jobs.errors import StoreFull, StoreUnavailable
-from worker.jobs.job import Job, JobRef, artifact_key, upload_key, upload_segments_key
+from worker.jobs.job import JobRef, upload_key
 from worker.jobs.traffic import ModelBusy, Reason
-from worker.ports import Limits, Model, Ports
-from worker.run_job import Outcome, run_job
+from worker.ports import Limits
+from worker.run_job import run_job
 from worker.serving.errors import ModelVersionGone, PredictorDeadline, PredictorUnavailable
-
-
-class World:
-    """A worker's surroundings, and what the tests do in them."""
-
-    def __init__(self) -> None:
-        self.store = FakeStore()
-        self.blobs = FakeBlobs()
-        self.model = FakeModel()
-        self.seats = FakeSeats()
-        self.shutting_down = False
-        self.limits = Limits(beat_s=0.01, lease_s=0.5)
-
-    def submit(self, job: Job, image: bytes | None = None) -> Job:
-        return submit(self.store, self.blobs, job, image)
-
-    def run(self, job: Job) -> Outcome:
-        return run_job(job.ref, ports=self.ports())
-
-    def ports(self) -> Ports:
-        return Ports(
-            store=self.store,
-            blobs=self.blobs,
-            seats=self.seats,
-            call=self.seats.call,
-            model=self._model,
-            worker="host/1",
-            limits=self.limits,
-            shutting_down=lambda: self.shutting_down,
-            libraries={"limelight": "0.1.0"},
-        )
-
-    def _model(self, name: str) -> Model:
-        if name != "quadrants":
-            raise UnknownModel(name)
-        return self.model
-
-    def artifact(self, job: Job, name: str, *, fence: int = 1) -> bytes:
-        return self.blobs.get(artifact_key(job.ref, fence, name))
 
 
 @pytest.fixture
@@ -114,19 +75,6 @@ def test_the_same_request_and_seed_give_the_same_bytes(world: World) -> None:
     names = ("attributions.json", "segments.png", "overlays/1/signed.png", "overlays/1/sheet.png")
     for name in names:
         assert world.artifact(first, name) == world.artifact(second, name)
-
-
-def test_an_uploaded_label_map_is_what_is_explained(world: World) -> None:
-    job = world.submit(make_job(options={"segmentation": {"method": "custom"}}, has_segments=True))
-    labels = np.zeros((40, 60), np.uint8)
-    labels[:, 20:40] = 7
-    labels[:, 40:] = 200
-    world.blobs.put(upload_segments_key(job.ref), png(labels))
-
-    assert world.run(job) == "succeeded"
-    result = world.store.get(job.ref).result
-    assert result is not None
-    assert result["segments"]["count"] == 3
 
 
 def test_a_job_that_cannot_be_claimed_ends_the_task_quietly(world: World) -> None:
