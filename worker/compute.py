@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from worker.admission import SEAT_LEASE_S, Admission
 from worker.explain.explain import explain
@@ -22,34 +20,20 @@ from worker.explain.options import ExplanationOptions, Picture, TopClasses
 from worker.explain.overlays import Scene, draw
 from worker.explain.result_warning import ResultWarning
 from worker.heartbeat import Heartbeat
-from worker.images import decode_label_map
-from worker.jobs.job import Job, artifact_key, upload_key, upload_segments_key
+from worker.jobs.job import Job, artifact_key
 from worker.jobs.store import Claim
-from worker.model_input import decode_for, geometry_for
+from worker.model_input import geometry_for
 from worker.ports import Model, Ports
 from worker.progress import Reporter
 from worker.result import UploadSegments, attributions_json, class_name, result_json
 from worker.reuse import share_work, work_alone
 from worker.serving.errors import ModelVersionGone
 from worker.serving.resolved import ResolvedModel
-from worker.upload_warnings import warnings_of
+from worker.upload import Upload, load
 from worker.watched import Watched
 from worker.writer import Writer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """What the client uploaded, in pixels: RGB uint8 (Hu, Wu, 3), labels (Hu, Wu) or None.
-
-    Both are in EXIF orientation, which is told for models that do not see it.
-    """
-
-    rgb: NDArray[np.uint8]
-    orientation: int
-    label_map: NDArray[np.int32] | None
-    warnings: tuple[ResultWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +85,7 @@ def compute(
         heartbeat.outlast(admission.take_seat)
         with heartbeat.renewing(admission.renew):
             report.enter("loading")
-            upload = heartbeat.outlast(partial(_load, job, pinned, ports))
+            upload = heartbeat.outlast(partial(load, job, pinned, ports.blobs))
             explained = _explain(
                 pinned,
                 claim,
@@ -138,20 +122,6 @@ def compute(
         libraries=ports.libraries,
         fence=claim.fence,
     )
-
-
-def _load(job: Job, model: ResolvedModel, ports: Ports) -> Upload:
-    decoded = decode_for(model.preparation, ports.blobs.get(upload_key(job.ref)))
-    label_map = None
-    if job.request.has_segments:
-        picture = decode_label_map(
-            ports.blobs.get(upload_segments_key(job.ref)),
-            width=decoded.width,
-            height=decoded.height,
-        )
-        label_map = np.asarray(picture).astype(np.int32)
-    rgb = np.asarray(decoded.image, dtype=np.uint8)
-    return Upload(rgb, decoded.orientation, label_map, tuple(warnings_of(decoded)))
 
 
 def _resolve(
