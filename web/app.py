@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from web import access_api, api, errors, health, metrics, owner_api, pages, tracing, webhook_api
 from web.acceptance import Acceptance
+from web.cors import CrossOrigin
 from web.doorkeeper import Doorkeeper
 from web.forwarding import Forwarding
 from web.hosts import TrustedHosts
@@ -149,9 +150,15 @@ def _guard(app: Flask, settings: WebSettings, *, keys: Keys, store: JobStore) ->
     sessions = Sessions(Tickets(secret, purpose="session"), ring, lasts_s=settings.session_s)
     cookie = SessionCookie(secure=settings.cookies_are_secure)
     shares = Shares(Tickets(secret, purpose="share"), ring)
-    Doorkeeper(ring, sessions=sessions, shares=shares, anonymous=settings.admits_anonymous).attend(
-        app
-    )
+    cross_origin = CrossOrigin(settings.cors_origins)
+    cross_origin.attend(app)
+    Doorkeeper(
+        ring,
+        sessions=sessions,
+        shares=shares,
+        anonymous=settings.admits_anonymous,
+        cross_origin=cross_origin,
+    ).attend(app)
     app.register_blueprint(
         access_api.blueprint(
             ring=ring,

@@ -7,6 +7,7 @@ import hmac
 from flask import Flask, Response, current_app, g, request
 
 from web.auth import Guarded
+from web.cors import CrossOrigin, is_preflight
 from web.errors import Forbidden, Unauthorized
 from web.keyring import KeyRing
 from web.keys import KEY_PREFIX
@@ -31,15 +32,24 @@ class Doorkeeper:
     shares : Shares
     anonymous : bool
         Whether the service may be used without a key as long as there are none at all.
+    cross_origin : CrossOrigin
+        Which other sites' pages may then use it as well.
     """
 
     def __init__(
-        self, ring: KeyRing, *, sessions: Sessions, shares: Shares, anonymous: bool
+        self,
+        ring: KeyRing,
+        *,
+        sessions: Sessions,
+        shares: Shares,
+        anonymous: bool,
+        cross_origin: CrossOrigin,
     ) -> None:
         self._ring = ring
         self._sessions = sessions
         self._shares = shares
         self._anonymous = anonymous
+        self._cross_origin = cross_origin
 
     def attend(self, app: Flask) -> None:
         """Stand at the door of this application, before anything else that looks at requests."""
@@ -47,8 +57,8 @@ class Doorkeeper:
         app.after_request(_keep_out_of_caches)
 
     def _admit(self) -> None:
-        if request.endpoint is None:
-            return  # No such path or method: there is nothing to protect.
+        if request.endpoint is None or is_preflight():
+            return  # No view is run: there is nothing to protect.
         view = current_app.view_functions[request.endpoint]
         if not isinstance(view, Guarded):
             raise Forbidden("Nobody may use this path.")
@@ -66,7 +76,8 @@ class Doorkeeper:
             return who
         if not self._anonymous or self._ring.configured():
             raise Unauthorized(foreign="Authorization" in request.headers)
-        refuse_other_sites()
+        if not self._cross_origin.allows():
+            refuse_other_sites()
         return ANONYMOUS
 
     def _by_header(self) -> Principal | None:

@@ -15,6 +15,7 @@ from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 
 from web.auth import Guarded
+from web.cors import is_preflight
 from web.principal import principal
 from worker.jobs.tenants import Tenants
 
@@ -74,7 +75,7 @@ class RateLimits:
 
 def _counts() -> bool:
     view = current_app.view_functions.get(request.endpoint or "")
-    return isinstance(view, Guarded) and view.scope == "submit"
+    return isinstance(view, Guarded) and view.scope == "submit" and not is_preflight()
 
 
 def _storage_options(client: redis.Redis | None) -> dict[str, Any]:

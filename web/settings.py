@@ -11,7 +11,7 @@ from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_val
 from pydantic_settings import NoDecode
 
 from web.forwarding import Headers, IpNetwork
-from worker.jobs.host_names import checked_hosts
+from worker.jobs.host_names import Origin, checked_hosts
 from worker.jobs.public_url import PublicSettings
 from worker.telemetry.endpoint import Address, checked
 
@@ -70,6 +70,10 @@ class WebSettings(PublicSettings):
         description="Which headers the trusted proxies write: x-forwarded (X-Forwarded-For and its "
         "like) or forwarded (RFC 7239).",
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins, separated by commas, whose pages may use the API from a browser.",
+    )
     image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names, separated by commas, from which images may be fetched that a "
@@ -104,6 +108,17 @@ class WebSettings(PublicSettings):
     @classmethod
     def _are_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return checked_hosts(names)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _are_origins(cls, value: Any) -> Any:
+        try:
+            return tuple(str(Origin.parse(text)) for text in _listed(value))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(
+                "must be origins separated by commas, each scheme, host and perhaps a port, such "
+                "as https://app.example.org; there is no * for all"
+            ) from error
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
