@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -185,9 +185,23 @@ class Processes:
                 )
 
     def run(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], timeout_s: float
-    ) -> None:
-        """Run a program to its end.
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        accepted: Collection[int] = (0,),
+    ) -> str:
+        """Run a program to its end; return what it wrote.
+
+        Parameters
+        ----------
+        name, command, environment
+            As of ``start``.
+        timeout_s : float
+        accepted : collection of int
+            Exit statuses that are no failure.
 
         Raises
         ------
@@ -201,9 +215,10 @@ class Processes:
             raise StackError(
                 f"The {name} did not end within {timeout_s:.0f} s. {child.last_lines()}"
             ) from error
-        if status != 0:
+        if status not in accepted:
             raise StackError(f"The {name} failed ({describe(status)}). {child.last_lines()}")
         self._children.remove(child)
+        return child.log.read_text(errors="replace")
 
     def _stop_all(self) -> None:
         """Ask all to end, then kill what is left of each group."""

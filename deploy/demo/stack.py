@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -136,12 +136,12 @@ def _start_all(
         _build_models(processes, say)
         say("Starting the model server, the worker and the web process ...")
         profiles = _write_profiles(directory, _start_model_server(processes))
+        models = [MODEL]
     else:
         say("Trying the models with their servers ...")
-        _check(profiles, processes)
+        models = _check(profiles, processes, say)
         say("Starting the worker and the web process ...")
     fill_samples(samples := directory / "samples")
-    models = list(tomllib.loads(profiles.read_text())["models"])
     environment = _environment(
         {
             "LIMELIGHT_REDIS_URL": redis.url,
@@ -196,14 +196,27 @@ def _announced_port(log: Path) -> int | None:
     return None
 
 
-def _check(profiles: Path, processes: Processes) -> None:
-    """See that the profiles work; if not, what the check says of them is the error."""
-    processes.run(
+def _check(profiles: Path, processes: Processes, say: Say) -> list[str]:
+    """Try the profiles, and say what the check says of those that do not work; return the others.
+
+    Raises
+    ------
+    StackError
+        If none works.
+    """
+    told = processes.run(
         "check of the models",
         [sys.executable, "-m", "worker.app", "check"],
         environment=_environment({"LIMELIGHT_MODELS_FILE": str(profiles)}),
         timeout_s=CHECK_TIMEOUT_S,
+        accepted=(0, os.EX_CONFIG),
     )
+    working = re.findall(r"^(\S+) at .*: ok$", told, re.MULTILINE)
+    if not working:
+        raise StackError(f"No model can be explained.\n{told.rstrip()}")
+    for about in re.findall(r"^\S+ at .*: cannot be explained$(?:\n  .*)*", told, re.MULTILINE):
+        say(about)
+    return working
 
 
 def _start_service(

@@ -26,6 +26,7 @@ from worker.serving.outputs import ScoreReader
 from worker.serving.pace import Pace
 from worker.serving.predictor import BatchLimit, Predictor
 from worker.serving.profile import Activation, ModelProfile
+from worker.serving.ranks import Ranks
 from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.model_service_pb2 import GetModelStatusRequest, ModelVersionStatus
 from worker.serving.stubs.prediction_service_pb2 import GetModelMetadataRequest
@@ -69,6 +70,7 @@ class ServedModel:
         self._observe = observe
         self._connection = Connection(profile)
         self._limit = BatchLimit()
+        self._ranks: dict[int, Ranks] = {}
         self.pace = pace or Pace(
             most_images=profile.max_batch_size,
             most_in_flight=profile.max_in_flight,
@@ -146,7 +148,11 @@ class ServedModel:
             resolved,
             caller=self._caller(resolved.version, seconds=deadline_s, checkpoint=checkpoint),
             encode=encoder(self.profile, resolved),
-            reader=ScoreReader(resolved, activation=activation or self.profile.activation),
+            reader=ScoreReader(
+                resolved,
+                activation=activation or self.profile.activation,
+                ranks=self._ranks.setdefault(resolved.version, Ranks()),
+            ),
             limit=self._limit,
             pace=self.pace if pace is None else pace,
             seats=(lambda: self.profile.max_in_flight) if seats is None else seats,

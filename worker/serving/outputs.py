@@ -95,13 +95,22 @@ class ScoreReader:
 
     Takes scores as (n, classes), as (classes) for one image, and as (n) or (n, 1) for a single
     sigmoid unit, which comes out as two classes: not and is.
+
+    Parameters
+    ----------
+    resolved : ResolvedModel
+    activation : str
+    ranks : Ranks or None
+        What is known of this version's scores already.
     """
 
-    def __init__(self, resolved: ResolvedModel, *, activation: Activation) -> None:
+    def __init__(
+        self, resolved: ResolvedModel, *, activation: Activation, ranks: Ranks | None = None
+    ) -> None:
         self._resolved = resolved
         self._activation = activation
         self._class_count = resolved.class_count
-        self._ranks = Ranks()
+        self._ranks = Ranks() if ranks is None else ranks
 
     def read(self, response: PredictResponse, *, rows: int) -> NDArray[np.float64]:
         """Return the scores of ``rows`` images, float64 (rows, classes).
@@ -148,6 +157,16 @@ class ScoreReader:
                 "logit of one class; a quantity that the model estimates has no class to explain"
             )
         return np.concatenate([1 - scores, scores], axis=1)
+
+    @property
+    def wants_trial(self) -> bool:
+        """Whether images that differ are to be scored first, to see what the scores are of."""
+        is_new = self._ranks.is_open and not self._ranks.is_tried
+        return self._resolved.class_output is not None and is_new
+
+    def begin_trial(self) -> None:
+        """Take what is read next for the trial; there is only one."""
+        self._ranks.is_tried = True
 
     @property
     def wanted(self) -> list[str]:

@@ -15,7 +15,8 @@ from worker.serving.calls import Call, Caller
 from worker.serving.faults import is_too_large
 from worker.serving.inputs import Encode
 from worker.serving.outputs import ScoreReader
-from worker.serving.pace import Pace
+from worker.serving.pace import FIRST_SIZE, Pace
+from worker.serving.probes import probes
 from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.prediction_service_pb2 import PredictRequest
 from worker.serving.stubs.tensor_pb2 import TensorProto
@@ -111,6 +112,8 @@ class Predictor:
         """
         pending: deque[_Part] = deque()
         gathered: list[NDArray[np.float64]] = []
+        if self._reader.wants_trial:
+            self._try()
         try:
             for ready in self._ready(batches):
                 done = []
@@ -128,6 +131,12 @@ class Predictor:
         finally:
             for part in pending:
                 part.call.future.cancel()
+
+    def _try(self) -> None:
+        """Score images that differ, so that the reader sees what the scores are of."""
+        self._reader.begin_trial()
+        for image in probes(FIRST_SIZE, self._resolved):
+            self._resend(self._encode(image[np.newaxis]))
 
     def _ready(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[_Ready]:
         """Serialise of each batch what goes into the next call, as large as the pace then allows.

@@ -23,10 +23,13 @@ class Ranks:
     ----------
     is_open : bool
         Whether it is still to be told.
+    is_tried : bool
+        Whether images were scored to tell it: those of a job may be too much alike.
     """
 
     def __init__(self) -> None:
         self.is_open = True
+        self.is_tried = False
         self._first: NDArray[Any] | None = None
 
     def are_scores_of(self, scores: NDArray[np.float64], classes: NDArray[Any]) -> bool:

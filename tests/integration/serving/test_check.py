@@ -166,6 +166,33 @@ def test_scores_of_ranks_are_refused_before_a_job_and_within_it(
         list(model.predictor(resolved, deadline_s=10)([probes(8, resolved)]))
 
 
+def test_a_job_whose_images_are_all_alike_is_refused_too(
+    model: ServedModel, serving: Serving
+) -> None:
+    serve_top(serving, names, DataType.DT_STRING)
+    resolved = model.resolve(None, timeout_s=5)
+    alike = np.repeat(probes(3, resolved)[2:], 4, axis=0)
+    with pytest.raises(ScoresOfRanks):
+        list(model.predictor(resolved, deadline_s=10)([alike]))
+
+
+def test_images_are_tried_once_in_a_process_where_there_is_a_doubt(
+    model: ServedModel, serving: Serving
+) -> None:
+    serve_top(serving, names, DataType.DT_STRING)
+    # The same answer to every image tells nothing.
+    serving.answer = lambda tensor: tensors.from_array(
+        np.tile(np.array([0.5, 0.3, 0.2], np.float32), (len(array_of(tensor)), 1))
+    )
+    serving.beside = {"classes": lambda tensor: names(np.tile([0, 1, 2], (len(order(tensor)), 1)))}
+    resolved = model.resolve(None, timeout_s=5)
+    calls = []
+    for _ in range(2):
+        list(model.predictor(resolved, deadline_s=10)([probes(2, resolved)]))
+        calls.append(len(serving.seen))
+    assert calls == [9, 10]
+
+
 def test_names_beside_scores_in_a_fixed_order_are_no_reason_and_soon_not_asked_for(
     model: ServedModel, serving: Serving
 ) -> None:
