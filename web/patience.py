@@ -135,6 +135,11 @@ class PatientSocket(socket.socket):
         self._moved += len(data)
         return data
 
+    def send(self, data: ReadableBuffer, flags: int = 0, /) -> int:
+        """Send everything, too: a wait for the client has its end here only."""
+        self.sendall(data, flags)
+        return memoryview(data).nbytes
+
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
         """Send everything."""
         if self.gettimeout() is not None:

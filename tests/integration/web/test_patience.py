@@ -53,8 +53,12 @@ def test_who_reads_nothing_is_given_up(slots, ends):
 
 @pytest.mark.parametrize(
     "step",
-    [lambda patient: patient.recv(10), lambda patient: patient.sendall(MORE_THAN_A_BUFFER)],
-    ids=["to send", "to read"],
+    [
+        lambda patient: patient.recv(10),
+        lambda patient: patient.sendall(MORE_THAN_A_BUFFER),
+        lambda patient: patient.send(MORE_THAN_A_BUFFER),
+    ],
+    ids=["to send", "to read", "to read a little"],
 )
 def test_a_thread_without_a_slot_does_not_wait_for_a_client(ends, step):
     patient, _theirs = ends
