@@ -10,8 +10,9 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
+from worker.jobs.credentials import credentials_of
 from worker.jobs.redis_errors import store_error
-from worker.jobs.redis_url import RedisUrl, parse
+from worker.jobs.redis_url import parse
 from worker.jobs.settings import StoreSettings
 
 # Redis answers within milliseconds. When a worker's peer has vanished, it waits in vain for a
@@ -29,12 +30,14 @@ def connect(settings: StoreSettings) -> redis.Redis:
     """
     where = parse(settings.redis_url)
     options: dict[str, Any] = {
+        "db": where.db,
+        "credential_provider": credentials_of(settings),
         "decode_responses": False,
         "socket_timeout": SOCKET_TIMEOUT_S,
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
     }
     if where.socket is not None:
-        return redis.Redis(unix_socket_path=where.socket, **where.login, **options)
+        return redis.Redis(unix_socket_path=where.socket, **options)
     # A dead peer is noticed while the connection idles, too. Over a socket file nobody vanishes.
     options |= {
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
@@ -44,11 +47,10 @@ def connect(settings: StoreSettings) -> redis.Redis:
     }
     if where.master is None:
         host, port = where.hosts[0]
-        return redis.Redis(host=host, port=port, **where.login, **options)
+        return redis.Redis(host=host, port=port, **options)
     sentinels = redis.Sentinel(  # type: ignore[no-untyped-call]
         list(where.hosts),
-        sentinel_kwargs=sentinel_options(where),
-        **where.login,
+        sentinel_kwargs=sentinel_options(settings),
         **options,
     )
     # Asks the sentinels anew for each connection that it opens, so a failover is followed.
@@ -56,13 +58,13 @@ def connect(settings: StoreSettings) -> redis.Redis:
     return cast("redis.Redis", master)
 
 
-def sentinel_options(where: RedisUrl) -> dict[str, Any]:
+def sentinel_options(settings: StoreSettings) -> dict[str, Any]:
     """Return redis-py's arguments for connections to the sentinels themselves."""
     return {
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
-        **where.sentinel_login,
-        **where.encryption,
+        "credential_provider": credentials_of(settings, of_sentinels=True),
+        **parse(settings.redis_url).encryption,
     }
 
 

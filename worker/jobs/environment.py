@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import DirectoryPath, Field, ValidationError, field_validator
+from pydantic import DirectoryPath, Field, PrivateAttr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -56,6 +56,32 @@ class EnvironmentSettings(BaseSettings):
             closed = ", ".join(sorted(path.name for path in _unreadable(directory)))
             raise ValueError(f"this user cannot read {closed or 'the directory'}")
         return directory
+
+    # Names of the texts that came from files. An argument or a variable goes before a file.
+    _from_files: frozenset[str] = PrivateAttr(frozenset())
+
+    def model_post_init(self, _context: Any) -> None:
+        """Note which settings came from files."""
+        found = self._files()
+        self._from_files = frozenset(
+            name for name, text in found.items() if getattr(self, name) == text
+        ) - frozenset(_Variables(type(self))())
+
+    def from_file(self, name: str) -> str | None:
+        """Read a setting that is a text and came from a file as it is there now, unchecked.
+
+        Returns
+        -------
+        str or None
+            None if it did not come from a file, or if there is none at this moment.
+        """
+        return self._files().get(name) if name in self._from_files else None
+
+    def _files(self) -> dict[str, Any]:
+        directory = self.secrets_dir
+        if directory is None or not directory.is_dir() or not _is_readable(directory):
+            return {}
+        return _Files(type(self), secrets_dir=directory)()
 
     @classmethod
     def settings_customise_sources(

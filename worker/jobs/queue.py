@@ -10,12 +10,15 @@ from types import MappingProxyType
 from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.exceptions import OperationalError as CeleryError
+from kombu.connection import Connection
 from kombu.entity import Exchange
 from kombu.entity import Queue as BrokerQueue
 from kombu.exceptions import OperationalError
 
 from worker.jobs.connection import SOCKET_TIMEOUT_S, sentinel_options, store_errors
+from worker.jobs.credentials import UrlCredentials, credentials_of
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
 from worker.jobs.job import JobRef, QueueName
 from worker.jobs.keys import QUEUES
@@ -43,11 +46,30 @@ def celery_app(settings: StoreSettings) -> Celery:
     Nothing is connected to before the first message is sent or taken.
     """
     where = parse(settings.redis_url)
-    app = Celery("limelight", broker=where.broker_url, set_as_current=False)
+    app = Celery(
+        "limelight",
+        broker=where.broker_url,
+        amqp=_amqp(credentials_of(settings)),
+        set_as_current=False,
+    )
     app.conf.update(_messages())
     app.conf.update(_execution(settings))
     app.conf.update(_broker(settings, where))
     return app
+
+
+def _amqp(credentials: UrlCredentials) -> type[AMQP]:
+    """Have the broker's connections ask who we are; Celery has no setting for that."""
+
+    class AskingConnection(Connection):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options["credential_provider"] = credentials
+            super().__init__(*args, **options)  # type: ignore[no-untyped-call]  # kombu has few.
+
+    class AskingAMQP(AMQP):  # type: ignore[misc]  # Celery has no types.
+        Connection = AskingConnection
+
+    return AskingAMQP
 
 
 def _broker_queue(name: QueueName) -> BrokerQueue:
@@ -112,7 +134,7 @@ def _execution(settings: StoreSettings) -> dict[str, Any]:
 def _broker(settings: StoreSettings, where: RedisUrl) -> dict[str, Any]:
     sentinel = {}
     if where.master is not None:
-        sentinel = {"master_name": where.master, "sentinel_kwargs": sentinel_options(where)}
+        sentinel = {"master_name": where.master, "sentinel_kwargs": sentinel_options(settings)}
     return {
         "broker_use_ssl": None if where.tls is None else dict(where.tls),
         # A worker waits for Redis for as long as it takes, at the start as well as later.

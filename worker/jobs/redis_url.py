@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
@@ -57,19 +57,9 @@ class RedisUrl:
     tls: Mapping[str, Any] | None = None
 
     @property
-    def login(self) -> dict[str, Any]:
-        """Arguments of redis-py by which Redis knows us."""
-        return {"db": self.db, "username": self.username, "password": self.password}
-
-    @property
     def encryption(self) -> dict[str, Any]:
         """Arguments of redis-py for TLS."""
         return {} if self.tls is None else {"ssl": True, **self.tls}
-
-    @property
-    def sentinel_login(self) -> dict[str, Any]:
-        """Arguments of redis-py by which the sentinels know us."""
-        return {"username": self.sentinel_username, "password": self.sentinel_password}
 
     @property
     def shown(self) -> str:
@@ -84,14 +74,11 @@ class RedisUrl:
 
     @property
     def broker_url(self) -> str:
-        """The address as kombu has it; TLS and the master's name are said beside it."""
-        user = quote(self.username or "", safe="")
-        secret = f":{quote(self.password, safe='')}" if self.password else ""
-        login = f"{user}{secret}@" if user or secret else ""
+        """The address as kombu has it; who we are, TLS and the master's name are said beside it."""
         if self.socket is not None:
-            return f"redis+socket://{login}{self.socket}?virtual_host={self.db}"
+            return f"redis+socket://{self.socket}?virtual_host={self.db}"
         scheme = "redis" if self.master is None else "sentinel"
-        return ";".join(f"{scheme}://{login}{_netloc(*host)}/{self.db}" for host in self.hosts)
+        return ";".join(f"{scheme}://{_netloc(*host)}/{self.db}" for host in self.hosts)
 
 
 def parse(text: str) -> RedisUrl:
