@@ -11,7 +11,7 @@ def test_queues_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert WorkerSettings().queues == ("bulk", "interactive")
 
 
-@pytest.mark.parametrize("queues", ["bulk,express", ""])
+@pytest.mark.parametrize("queues", ["bulk,express", ","])
 def test_a_queue_that_does_not_exist_is_refused(
     queues: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
