@@ -72,13 +72,16 @@ BAD_KEYS = {
     "expired": lambda edge: bearer(edge.expired),
     "another's secret": lambda edge: bearer(edge.owner[:16] + edge.stranger[16:]),
     "cut": lambda edge: bearer(edge.owner[:-1]),
+    "beyond ASCII": lambda edge: {"Authorization": "Bearer ll_é".encode("latin-1")},
+    "in the query": lambda edge: {},
+}
+# What can be no key of ours, and may be a proxy's.
+FOREIGN = {
     "empty": lambda edge: {"Authorization": "Bearer"},
     "long": lambda edge: bearer("x" * 5_000),
-    "beyond ASCII": lambda edge: {"Authorization": "Bearer ll_é".encode("latin-1")},
     "Basic": lambda edge: {
         "Authorization": f"Basic {base64.b64encode(edge.owner.encode()).decode()}"
     },
-    "in the query": lambda edge: {},
 }
 
 
@@ -93,6 +96,17 @@ def test_every_key_that_is_not_good_gets_the_answer_of_no_key(edge, kind, method
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.json() == without.json()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_key_of_ours_is_refused_with_where_to_send_one(edge, kind, method):
+    path = {"GET": edge.path, "POST": URL}[method]
+    answer = edge.web.request(method, path, headers=FOREIGN[kind](edge))
+    assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthorized")
+    assert "Limelight-Api-Key" in answer.json()["detail"]
+    another = edge.web.request(method, path, headers=bearer("another-services-token"))
+    assert answer.json() == another.json()
 
 
 @pytest.mark.parametrize(

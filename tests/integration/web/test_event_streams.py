@@ -186,7 +186,7 @@ def test_a_stream_is_authorized_as_a_poll(client):
     for path in (f"{URL}/exp_{'0' * 32}", f"{URL}/exp_{'0' * 32}/events"):
         assert client.get(path).status_code == 404
     ref = submit(client)
-    headers = {"Authorization": "Bearer nonsense"}
+    headers = {"Authorization": f"Bearer ll_{'0' * 12}_{'A' * 43}"}
     for path in (f"{URL}/{ref.id}", events_of(client, ref)):
         assert client.get(path, headers=headers).status_code == 401
 
