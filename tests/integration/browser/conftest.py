@@ -40,6 +40,7 @@ class Workshop:
 
     redis_url: str
     folder: Path
+    model: QuadrantServer
 
     @contextmanager
     def web(self, **settings: str) -> Iterator[str]:
@@ -73,9 +74,11 @@ def make_workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
             settings = {
                 "LIMELIGHT_REDIS_URL": redis.url,
                 "LIMELIGHT_MODELS_FILE": str(folder / "models.toml"),
+                # Each job is to be seen at work.
+                "LIMELIGHT_REUSE_RESULTS": "false",
             }
             opened.enter_context(worker(settings, folder / "worker.log", ROOT))
-            return Workshop(redis.url, folder)
+            return Workshop(redis.url, folder, model)
 
         yield make
 

@@ -11,7 +11,7 @@ from grpc import StatusCode
 
 from tests.integration.serving.conftest import MakeModel
 from tests.integration.serving.server import HEIGHT, WIDTH, Serving, image_signature, tensor_info
-from tests.support.grpc_nginx import nginx
+from tests.support.nginx import before_grpc
 from worker.serving.errors import PredictorError, PredictorRejected, PredictorUnavailable
 from worker.serving.model import ServedModel
 from worker.serving.predictor import Predictor
@@ -45,7 +45,7 @@ def test_calls_get_as_small_as_a_proxy_takes_them(
 ) -> None:
     rng = np.random.default_rng(0)
     batch = rng.integers(0, 256, (16, SIDE, SIDE, 3), dtype=np.uint8)
-    with nginx(tmp_path, pass_on(port, limit=limit)) as before:
+    with before_grpc(tmp_path, pass_on(port, limit=limit)) as before:
         model = make_model(before, max_batch_size=16)
         predictor = predictor_of(model)
         found = list(predictor([batch, batch]))
@@ -62,7 +62,7 @@ def test_calls_get_as_small_as_a_proxy_takes_them(
 def test_an_image_that_is_too_large_for_a_proxy_is_told_with_its_limit(
     make_model: MakeModel, large: Serving, port: int, tmp_path: Path
 ) -> None:
-    with nginx(tmp_path, pass_on(port, limit="20k")) as before:
+    with before_grpc(tmp_path, pass_on(port, limit="20k")) as before:
         predictor = predictor_of(make_model(before))
         with pytest.raises(PredictorRejected, match="HTTP 413") as caught:
             list(predictor([np.zeros((4, SIDE, SIDE, 3), np.uint8)]))
@@ -106,7 +106,7 @@ def test_a_proxy_that_says_it_by_grpc_is_understood_too(
 def test_what_a_proxy_answers_is_told_with_its_status_and_the_cure(
     make_model: MakeModel, tmp_path: Path, location: str, kind: type[PredictorError], words: str
 ) -> None:
-    with nginx(tmp_path, f"location / {{ {location} }}") as before:
+    with before_grpc(tmp_path, f"location / {{ {location} }}") as before:
         model = make_model(before)
         with pytest.raises(kind, match=words) as caught:
             model.resolve(None, timeout_s=0.5)
@@ -120,7 +120,7 @@ def test_what_a_proxy_answers_is_told_with_its_status_and_the_cure(
 def test_a_server_that_takes_longer_than_a_proxy_waits_is_told_as_that(
     make_model: MakeModel, port: int, serving: Serving, tmp_path: Path
 ) -> None:
-    with nginx(tmp_path, f"grpc_read_timeout 1s; {pass_on(port)}") as before:
+    with before_grpc(tmp_path, f"grpc_read_timeout 1s; {pass_on(port)}") as before:
         predictor = predictor_of(make_model(before))
         serving.on_predict = serving.hang
         with pytest.raises(PredictorUnavailable, match="HTTP 504"):
@@ -130,7 +130,7 @@ def test_a_server_that_takes_longer_than_a_proxy_waits_is_told_as_that(
 
 def test_what_speaks_no_http_2_is_told_as_that(make_model: MakeModel, tmp_path: Path) -> None:
     """A proxy, or TensorFlow Serving's own REST port."""
-    with nginx(tmp_path, "location / { return 200 'x'; }", http2=False) as before:
+    with before_grpc(tmp_path, "location / { return 200 'x'; }", http2=False) as before:
         model = make_model(before)
         with pytest.raises(PredictorUnavailable, match="speaks HTTP/1 and not gRPC"):
             model.resolve(None, timeout_s=0.5)
