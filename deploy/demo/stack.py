@@ -14,10 +14,11 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from deploy.demo.build_models import DEFAULT_DIRECTORY, MODEL_NAME
 from deploy.demo.client import Service, fill_samples
@@ -43,6 +44,21 @@ CHECK_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 
 Say = Callable[[str], None]
+
+
+class Programs(Protocol):
+    """What runs a program to its end. See ``Processes``."""
+
+    def run(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        accepted: Collection[int],
+    ) -> str:
+        """Return what it wrote."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +155,7 @@ def _start_all(
         models = [MODEL]
     else:
         say("Trying the models with their servers ...")
-        models = _check(profiles, processes, say)
+        models = check_models(profiles, processes, say)
         say("Starting the worker and the web process ...")
     fill_samples(samples := directory / "samples")
     environment = _environment(
@@ -196,7 +212,7 @@ def _announced_port(log: Path) -> int | None:
     return None
 
 
-def _check(profiles: Path, processes: Processes, say: Say) -> list[str]:
+def check_models(profiles: Path, processes: Programs, say: Say) -> list[str]:
     """Try the profiles, and say what the check says of those that do not work; return the others.
 
     Raises
