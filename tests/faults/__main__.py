@@ -57,6 +57,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         partial(outages.nearly_full, posts=50), partial(outages.nearly_full, posts=5)
     ),
     "full": _rounds(outages.full),
+    "refused": _rounds(outages.refused),
     "emptied": Experiment(partial(outages.emptied, jobs=20), partial(outages.emptied, jobs=4)),
     "overload": Experiment(
         partial(overload.overload, seconds=60), partial(overload.overload, seconds=9)

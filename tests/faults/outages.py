@@ -11,6 +11,7 @@ import httpx
 from tests.bench.figure import Figure
 from tests.faults.load import load, nothing_lost
 from tests.faults.stack import LONG, Stack, running_stack, wait_until
+from tests.support.refusals import demoted, too_few_replicas
 
 # Well below what a worker does, so that no backlog is mistaken for an outage.
 RATE = 4.0
@@ -19,6 +20,8 @@ CALL_S = 0.03
 _BALLAST_BYTES = 8_000_000
 # How long Redis is full. Longer than a lease, which cannot be renewed meanwhile.
 _FULL_S = 5.0
+# Shorter than the lease, by more than the time between two renewals: none is to be taken again.
+_REFUSED_S, _REFUSED_LEASE_S = 3.0, 10.0
 
 
 def redis_restart(*, kills: int, jobs: int) -> Iterator[Figure]:
@@ -125,6 +128,34 @@ def full(*, rounds: int) -> Iterator[Figure]:
         yield from nothing_lost("full", stack, at_least=5 * rounds)
     yield Figure(name="full: workers that ended", value=ended, unit="workers", goal=0)
     yield Figure(name="full: longest until work goes on", value=max(resumed), unit="s", goal=15)
+
+
+def refused(*, rounds: int) -> Iterator[Figure]:
+    """Let Redis take no writes within a lease: for want of replicas, and in a failover."""
+    resumed = []
+    with running_stack({"LIMELIGHT_LEASE_S": f"{_REFUSED_LEASE_S:g}"}) as stack:
+        worker = stack.start_worker()
+        stack.model_server.delay_s = CALL_S
+        with load(stack, rate=RATE):
+            for harm in (too_few_replicas, demoted) * rounds:
+                posted = stack.accepted(**LONG)
+                stack.wait_for(posted, "processing")
+                with harm(stack.redis_server):
+                    time.sleep(_REFUSED_S)
+                resumed.append(_until_work_goes_on(stack))
+        ended = worker.process.poll() is not None
+        others = _other_answers(stack)
+        yield from nothing_lost("refused", stack, at_least=5 * rounds)
+        yield Figure(
+            name="refused: jobs that lost an attempt",
+            value=stack.ledger.taken_again(), unit="jobs", goal=0,
+        )  # fmt: skip
+    yield Figure(name="refused: workers that ended", value=ended, unit="workers", goal=0)
+    yield Figure(name="refused: longest until work goes on", value=max(resumed), unit="s", goal=10)
+    yield Figure(
+        name="refused: kinds of answers meanwhile that were neither 202 nor 503",
+        value=len(others), unit="kinds", goal=0,
+    )  # fmt: skip
 
 
 def emptied(*, jobs: int) -> Iterator[Figure]:
