@@ -126,6 +126,7 @@ def _of_queues(now: Condition) -> Iterator[Metric]:
     for name, text, value in (
         ("limelight_jobs_processing", "Jobs in hands, or that follow one.", now.open_jobs - queued),
         ("limelight_webhook_deliveries_pending", "Deliveries yet to be tried.", now.deliveries),
+        ("limelight_redis_writable", "Whether Redis takes writes.", int(now.refusal is None)),
         ("limelight_redis_memory_used_bytes", "Memory that Redis uses.", now.memory_used),
         ("limelight_redis_memory_limit_bytes", "Its maxmemory; 0 for none.", now.memory_limit),
     ):

@@ -20,8 +20,10 @@ def too_few_replicas(server: PrivateRedis) -> Iterator[None]:
     """Let it want a replica that there is not."""
     with redis.Redis.from_url(server.url) as admin:
         admin.config_set("min-replicas-to-write", 1)
-        yield
-        admin.config_set("min-replicas-to-write", 0)
+        try:
+            yield
+        finally:
+            admin.config_set("min-replicas-to-write", 0)
 
 
 @contextmanager
@@ -29,8 +31,10 @@ def demoted(server: PrivateRedis) -> Iterator[None]:
     """Make it a replica, and promote it again."""
     with redis.Redis.from_url(server.url) as admin:
         admin.replicaof(LOOPBACK, _NOWHERE)
-        yield
-        admin.replicaof("NO", "ONE")
+        try:
+            yield
+        finally:
+            admin.replicaof("NO", "ONE")
 
 
 @contextmanager
@@ -38,9 +42,11 @@ def demoted_and_silent(server: PrivateRedis) -> Iterator[None]:
     """Make it a replica that does not even read without its primary."""
     with redis.Redis.from_url(server.url) as admin:
         admin.config_set("replica-serve-stale-data", "no")
-        with demoted(server):
-            yield
-        admin.config_set("replica-serve-stale-data", "yes")
+        try:
+            with demoted(server):
+                yield
+        finally:
+            admin.config_set("replica-serve-stale-data", "yes")
 
 
 @contextmanager
@@ -55,10 +61,12 @@ def unable_to_save(server: PrivateRedis) -> Iterator[None]:
             if time.monotonic() > give_up:
                 raise TimeoutError("no snapshot was tried, or it did not fail")
             time.sleep(0.05)
-        yield
-        server.directory.mkdir()
-        admin.config_set("save", "")
-        admin.config_set("stop-writes-on-bgsave-error", "no")
+        try:
+            yield
+        finally:
+            server.directory.mkdir()
+            admin.config_set("save", "")
+            admin.config_set("stop-writes-on-bgsave-error", "no")
 
 
 @contextmanager
@@ -66,8 +74,10 @@ def not_allowed(server: PrivateRedis) -> Iterator[None]:
     """Take the right to write from its users."""
     with redis.Redis.from_url(server.url) as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-@write")
-        yield
-        admin.execute_command("ACL", "SETUSER", "default", "+@all")
+        try:
+            yield
+        finally:
+            admin.execute_command("ACL", "SETUSER", "default", "+@all")
 
 
 @contextmanager
@@ -75,5 +85,7 @@ def full(server: PrivateRedis) -> Iterator[None]:
     """Leave it no memory."""
     with redis.Redis.from_url(server.url) as admin:
         admin.config_set("maxmemory", 1)
-        yield
-        admin.config_set("maxmemory", 0)
+        try:
+            yield
+        finally:
+            admin.config_set("maxmemory", 0)
