@@ -19,6 +19,8 @@ from ipaddress import (
     ip_network,
 )
 
+from worker.jobs.host_names import canonical_host
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -110,13 +112,13 @@ class Policy:
         Raises
         ------
         ValueError
-            If one with a slash is no network.
+            If one with a slash is no network, or another no host.
         """
-        named = {place.lower() for place in places}
+        named = set(places)
         networks = {place for place in named if "/" in place}
         return replace(
             self,
-            hosts=self.hosts | (named - networks),
+            hosts=self.hosts | {_named_host(place) for place in named - networks},
             networks=(*self.networks, *(parse_network(place) for place in sorted(networks))),
         )
 
@@ -203,6 +205,13 @@ def parse_network(text: str) -> Network:
     ValueError
     """
     return ip_network(text, strict=True)
+
+
+def _named_host(place: str) -> str:
+    try:
+        return canonical_host(place)
+    except ValueError as error:
+        raise ValueError(f"{place[:80]!r} is no host name or address, or has a port") from error
 
 
 def _check_scheme(scheme: str, policy: Policy) -> str:

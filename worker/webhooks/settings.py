@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from worker.jobs.environment import EnvironmentSettings
+from worker.jobs.host_names import canonical_host
 from worker.jobs.public_url import PublicSettings
 from worker.jobs.settings import StoreSettings
 from worker.jobs.tenants import Tenants, TenantsError
@@ -40,7 +41,12 @@ class WebhookSettings(EnvironmentSettings):
     @field_validator("webhook_allowed_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: Any) -> Any:
-        return [name.lower() for name in _from_commas(value)]
+        try:
+            return [canonical_host(name) for name in _from_commas(value)]
+        except ValueError as error:
+            raise ValueError(
+                "must be host names or addresses separated by commas, without scheme, port and path"
+            ) from error
 
     @field_validator("webhook_allowed_networks", mode="before")
     @classmethod

@@ -53,3 +53,33 @@ def test_a_tenant_s_network_that_is_none_is_a_mistake(tmp_path: Path) -> None:
     file.write_text('[defaults]\nwebhook_hosts = ["10.1.2.3/16"]\n')
     with pytest.raises(TenantsError, match=r"webhook_hosts: 10\.1\.2\.3/16 has host bits set"):
         policies(Policy(), load_tenants(file))
+
+
+@pytest.mark.parametrize(
+    "text", ["https://hooks.internal", "hooks.internal:9000", "*", "a b", "[::1"]
+)
+def test_a_host_that_no_webhook_could_name_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("LIMELIGHT_WEBHOOK_ALLOWED_HOSTS", f"hooks.internal,{text}")
+    with pytest.raises(ValidationError, match="must be host names or addresses"):
+        WebhookSettings()
+
+
+@pytest.mark.parametrize("text", ["hooks.internal:9000", "*.internal"])
+def test_so_is_one_of_a_tenant(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tenants.toml"
+    file.write_text(f'[tenants.acme]\nwebhook_hosts = ["{text}"]\n')
+    with pytest.raises(TenantsError, match=r"webhook_hosts: .* is no host name"):
+        policies(Policy(), load_tenants(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [("[::1]", "::1"), ("0:0::1", "::1"), ("b\u00fccher.a", "xn--bcher-kva.a")],
+)
+def test_a_host_is_the_same_however_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, text: str, host: str
+) -> None:
+    monkeypatch.setenv("LIMELIGHT_WEBHOOK_ALLOWED_HOSTS", text)
+    assert WebhookSettings().webhook_allowed_hosts == {host}
