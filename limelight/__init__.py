@@ -52,11 +52,11 @@ from limelight.models import (
     Model,
     Prediction,
     Progress,
-    ResultWarning,
     Segment,
 )
 from limelight.problems import FieldError, Problem
 from limelight.retry import RetryPolicy
+from limelight.trust import ResultWarning, Trust, TrustReason
 from limelight.webhooks import WebhookEvent, verify_webhook
 
 __all__ = [
@@ -104,6 +104,8 @@ __all__ = [
     "ServerError",
     "ServiceUnreachable",
     "TooManyPixels",
+    "Trust",
+    "TrustReason",
     "Unauthorized",
     "Unavailable",
     "UnknownClass",

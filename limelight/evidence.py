@@ -11,12 +11,13 @@ from limelight.reading import known_fields, read
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassAttributions:
-    """All attributions of one class, one per segment, in units of the score."""
+    """All attributions of one class, one per segment, in units of ``score_scale``."""
 
     class_index: int
     attributions: tuple[float, ...]
     class_name: str | None = None
     score: float | None = None
+    score_kind: str | None = None
     score_scale: str | None = None
     intercept: float | None = None
     standard_errors: tuple[float, ...] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from limelight.problems import Problem
 from limelight.reading import each, known_fields, moment, plain, read
+from limelight.trust import ResultWarning, Trust
 
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "expired"})
 
@@ -82,10 +83,15 @@ class Explanation:
         How far all attributions together may be off, as a share of their length.
     settled, certified : bool or None
         Whether the top five segments are right at 95%; the same corrected for the number of
-        comparisons. None where it was not computed.
+        comparisons. None where it was not computed, or where hiding did not change the score.
     control_variates : str or None
         ``"interactions"`` where what segments do together was used to lower the standard errors,
         else ``"none"``. None from a service that does not know it.
+    score_kind, score_scale : str or None
+        What the score is (``"probability"`` or ``"score"``), and what attributions are in
+        (the same, or ``"logit"`` for log-odds).
+    trust : Trust
+        Summed up from the warnings about it and its figures.
     overlays : mapping of str to str
         Style to the path of its picture.
     """
@@ -101,34 +107,13 @@ class Explanation:
     certified: bool | None = None
     stability: Mapping[str, float | None] | None = None
     control_variates: str | None = None
+    score_kind: str | None = None
     score_scale: str | None = None
+    trust: Trust = field(default_factory=Trust)
     insertion_deletion: Mapping[str, Any] | None = None
     top_segments: tuple[Segment, ...] = ()
     overlays: Mapping[str, str] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResultWarning:
-    """One thing that speaks against an answer, or that is worth knowing before it is read.
-
-    Attributes
-    ----------
-    code : str
-        What programs go by. The service may have codes that this version does not know.
-    severity : str
-        ``"info"``, ``"warning"``, or ``"critical"``: do not read this answer.
-    text, cure : str
-        What is the matter, with the figures; and what to change, empty where nothing can be.
-    class_index : int or None
-        The class that it is about; None for all.
-    """
-
-    code: str
-    severity: str
-    text: str
-    cure: str = ""
-    class_index: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,6 +229,7 @@ def _job(document: Mapping[str, Any]) -> Job:
 def _explanation(document: Mapping[str, Any]) -> Explanation:
     known = known_fields(Explanation, document)
     known["fidelity"] = plain(Fidelity, document.get("fidelity") or {})
+    known["trust"] = Trust.from_json(document.get("trust") or {})
     known["top_segments"] = tuple(map(_segment, document.get("top_segments") or ()))
     return Explanation(**known, raw=document)
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from web.job_documents import ClassIndex, Path, Score, Segments, Timestamp
 from web.principal import Scope
-from worker.explain.options import ScoreScale
+from worker.explain.options import AttributionScale, ScoreKind
 
 
 class FieldProblem(TypedDict):
@@ -82,7 +82,8 @@ class ClassAttributions(TypedDict):
     class_index: ClassIndex
     class_name: str | None
     score: Score
-    score_scale: ScoreScale
+    score_kind: NotRequired[ScoreKind]
+    score_scale: AttributionScale
     intercept: float
     attributions: list[float]
     standard_errors: list[float] | None

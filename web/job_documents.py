@@ -6,15 +6,22 @@ shown as it was written.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BeforeValidator, Field
 
 # pydantic reads that of the standard library from Python 3.12 on alone.
 from typing_extensions import TypedDict
 
-from worker.explain.options import ControlVariates, ExplanationOptions, Sampler, ScoreScale
-from worker.explain.result_warning import Severity, WarningCode
+from web.trust_documents import ResultWarning, Trust
+from worker.explain.options import (
+    AttributionScale,
+    ControlVariates,
+    ExplanationOptions,
+    Sampler,
+    ScoreKind,
+    StoppedBy,
+)
 from worker.jobs.job import Status
 
 
@@ -163,7 +170,17 @@ class Explanation(TypedDict):
             Field(description="Whether what segments do together was used to lower the errors."),
         ]
     ]
-    score_scale: ScoreScale
+    score_kind: NotRequired[
+        Annotated[
+            ScoreKind,
+            Field(description="What `score` is: a `probability` only if those of all classes are."),
+        ]
+    ]
+    score_scale: Annotated[
+        AttributionScale,
+        Field(description="What attributions are in: `score_kind`, or `logit` for log-odds."),
+    ]
+    trust: NotRequired[Trust]
     insertion_deletion: InsertionDeletion | None
     top_segments: Annotated[list[TopSegment], Field(max_length=10)]
     overlays: Annotated[dict[str, Path], Field(description="Pictures by style.")]
@@ -176,8 +193,11 @@ class Samples(TypedDict):
     limit: Count
     stopped_by: NotRequired[
         Annotated[
-            Literal["settled", "certified", "limit"] | None,
-            Field(description="The stopping rule that was met, or that all samples were drawn."),
+            StoppedBy | None,
+            Field(
+                description="The stopping rule that was met; `unchanged`: hiding moved no score, "
+                "and more samples would tell nothing; `limit`: all samples were drawn."
+            ),
         ]
     ]
     sampler: Sampler
@@ -214,21 +234,6 @@ class JobLinks(TypedDict):
     segments: NotRequired[Path]
     evidence: NotRequired[Path]
     webhook: NotRequired[Path]
-
-
-class ResultWarning(TypedDict):
-    """One thing that speaks against an answer, or that is worth knowing before it is read."""
-
-    code: Annotated[
-        WarningCode,
-        Field(description="What programs go by. `other`: of a result that is older than codes."),
-    ]
-    severity: Annotated[Severity, Field(description="`critical`: do not read this answer.")]
-    class_index: Annotated[
-        ClassIndex | None, Field(description="The class that it is about; null for all.")
-    ]
-    text: Annotated[str, Field(description="What is the matter, with the figures.")]
-    cure: Annotated[str, Field(description="What to change; empty where nothing can be.")]
 
 
 class JobSummary(TypedDict):

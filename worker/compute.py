@@ -221,10 +221,10 @@ def _explain_on(
             batch_size=predictor.batch_size,
             frame=geometry.frame,
             custom_segments=None if label_map is None else label_map.labels,
+            warnings=(*upload.warnings, *(() if label_map is None else label_map.warnings())),
             on_progress=on_progress,
         )
-    warnings = (*upload.warnings, *(() if label_map is None else label_map.warnings()))
-    return Explained(explanation, resolved, geometry, predictor.calls, warnings)
+    return Explained(explanation, resolved, geometry, predictor.calls)
 
 
 def _classes(job: Job) -> TopClasses | tuple[int, ...]:
@@ -244,7 +244,8 @@ def _draw(
     """Draw and store each picture for each class; return style to format, per class index."""
     pictures = [Picture.model_validate(dict(one)) for one in claim.job.request.overlays]
     made: dict[int, dict[str, str]] = {}
-    for one in explained.explanation.classes:
+    explanation = explained.explanation
+    for one, trust in zip(explanation.classes, explanation.trust, strict=True):
         name = class_name(explained.model, one.class_index)
         scene = Scene(
             upload=upload.rgb,
@@ -254,7 +255,14 @@ def _draw(
             score=one.score,
             r2=one.r2,
             press_r2=one.press_r2,
-            unit=claim.job.request.options["score_scale"],
+            score_kind=explanation.score_kind,
+            unit=explanation.score_scale,
+            trust=trust.level,
+            warnings=tuple(
+                told
+                for told in (*explanation.warnings, *explained.warnings)
+                if told.class_index in (None, one.class_index)
+            ),
             input_pixel=explained.geometry.input_pixel,
         )
         for picture in pictures:
@@ -272,7 +280,6 @@ def _write_arrays(
         explained.explanation,
         model=explained.model,
         on_upload=on_upload,
-        score_scale=claim.job.request.options["score_scale"],
     )
     for name, data in (("attributions.json", attributions), ("segments.png", on_upload.png())):
         writer.put(artifact_key(claim.job.ref, claim.fence, name), data)

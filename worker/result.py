@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker.explain.explanation import ClassExplanation, Explanation
-from worker.explain.options import ScoreScale
 from worker.explain.result_warning import ResultWarning
 from worker.serving.resolved import ResolvedModel
 
@@ -96,7 +95,6 @@ def attributions_json(
     *,
     model: ResolvedModel,
     on_upload: UploadSegments,
-    score_scale: ScoreScale,
 ) -> bytes:
     """Return every attribution of every explained class as JSON text in UTF-8.
 
@@ -113,7 +111,8 @@ def attributions_json(
             {
                 **_class(one.class_index, model),
                 "score": float(one.score),
-                "score_scale": score_scale,
+                "score_kind": explanation.score_kind,
+                "score_scale": explanation.score_scale,
                 "intercept": float(one.intercept),
                 "attributions": one.attributions.tolist(),
                 "standard_errors": _listed(one.standard_errors),
@@ -164,11 +163,16 @@ def result_json(
             {
                 **_class(one.class_index, model),
                 **_figures(one),
-                "score_scale": options["score_scale"],
+                "score_kind": explanation.score_kind,
+                "score_scale": explanation.score_scale,
+                "trust": {
+                    "level": trust.level,
+                    "reasons": [asdict(reason) for reason in trust.reasons],
+                },
                 "top_segments": _top_segments(one, on_upload),
                 "overlays": dict(overlays.get(one.class_index, {})),
             }
-            for one in explanation.classes
+            for one, trust in zip(explanation.classes, explanation.trust, strict=True)
         ],
         "samples": {**_samples(explanation), "model_calls": model_calls},
         "segments": _segments(explanation, on_upload),

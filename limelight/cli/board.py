@@ -116,6 +116,7 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
                 "score": item.score,
                 "fidelity": {"r2": item.fidelity.r2, "press_r2": item.fidelity.press_r2},
                 "settled": item.settled,
+                "trust": item.trust.level,
             }
             for item in (() if job is None else job.explanations)
         ],

@@ -20,7 +20,7 @@ DEFAULT_OUT = Path("limelight-output")
 PARALLEL = 8
 # A full queue empties while we wait; many images are worth some patience.
 RETRY_FOR_S = 60.0
-_HEADS = ("image", "class", ">score", ">fidelity", "settled", ">took", "result")
+_HEADS = ("image", "class", ">score", ">fidelity", "trust", ">took", "result")
 
 
 def _assignments(
@@ -189,7 +189,7 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
                 class_name(item),
                 figure(item.score),
                 figure(item.fidelity.press_r2, 2),
-                {True: "yes", False: "no", None: "-"}[item.settled],
+                item.trust.level or "-",
                 duration(outcome.job),
                 f"{outcome.folder} (done before)" if outcome.was_done else str(outcome.folder),
             )

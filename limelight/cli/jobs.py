@@ -158,14 +158,16 @@ def _show_result(session: Session, job: Job) -> None:
     if job.error is not None:
         session.output.note(str(job.error))
     if job.explanations:
-        heads = ("class", ">score", ">fidelity", ">segment", ">attribution")
+        heads = ("class", ">score", ">fidelity", "trust", ">segment", ">attribution", "of the")
         rows = [
             (
                 class_name(item),
                 figure(item.score),
                 figure(item.fidelity.press_r2, 2),
+                item.trust.level or "-",
                 str(segment.segment),
                 f"{segment.attribution:+.4f}",
+                item.score_scale or "-",
             )
             for item in job.explanations
             for segment in item.top_segments[:5]

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from web.job_documents import ResultWarning
 from web.job_view import job_view
 from web.site.bars import Chart, chart
 from web.site.choices import effective, flattened, label_of
 from web.site.page_form import FILENAME
 from web.site.words import (
+    QUANTITIES,
     STAGES,
     STATUSES,
+    TRUST,
     WAITING,
-    Statement,
     ago,
     duration,
     moment,
     number,
-    statements,
 )
+from web.trust_documents import ResultWarning, TrustReason
 from worker.explain.presets import PRESETS
 from worker.jobs.job import Job
 
@@ -55,10 +55,12 @@ class ClassView:
     index: int
     name: str
     score: str
-    statements: tuple[Statement, ...]
+    score_name: str
+    trust: str | None
     warnings: tuple[ResultWarning, ...]
+    reasons: tuple[TrustReason, ...]
     chart: Chart
-    is_logit: bool
+    unit: str
     picture: str | None
     downloads: tuple[Download, ...]
 
@@ -146,7 +148,9 @@ def job_page(job: Job, *, now: float, prefix: str) -> JobPage:
         facts=tuple(_facts(job, shown)),
         classes=tuple(_class(one, shown) for one in explained),
         predictions=tuple(_predictions(shown)),
-        warnings=tuple(one for one in shown["warnings"] if one["class_index"] not in indices),
+        warnings=tuple(
+            one for one in _worst_first(shown["warnings"]) if one["class_index"] not in indices
+        ),
         error=shown["error"],
         options=tuple(_options(job, shown["options"])),
         metadata=tuple(item for item in shown["metadata"].items() if item[0] != FILENAME),
@@ -154,24 +158,30 @@ def job_page(job: Job, *, now: float, prefix: str) -> JobPage:
 
 
 def _class(one: Mapping[str, Any], shown: Mapping[str, Any]) -> ClassView:
-    index = one["class_index"]
-    hidden = (shown["hidden_score"] or {}).get(str(index))
+    index, warnings = one["class_index"], _worst_first(shown["warnings"])
+    trust: Mapping[str, Any] = one.get("trust", {})
     pictures: Mapping[str, str] = one["overlays"]
     plain = [path for style, path in pictures.items() if style != "sheet"]
     return ClassView(
         index=index,
         name=class_name(one),
         score=number(one["score"]),
-        statements=tuple(statements(one, hidden_score=hidden)),
-        warnings=tuple(told for told in shown["warnings"] if told["class_index"] == index),
+        score_name=QUANTITIES[one.get("score_kind", "score")],
+        trust=TRUST.get(trust.get("level", "")),
+        warnings=tuple(told for told in warnings if told["class_index"] == index),
+        reasons=tuple(trust.get("reasons", ())),
         chart=chart(one["top_segments"]),
-        is_logit=one["score_scale"] == "logit",
+        unit=QUANTITIES[one["score_scale"]],
         picture=pictures.get("signed") or next(iter(plain), None),
         downloads=tuple(
             Download(title=_STYLES.get(style, style.capitalize()), path=path)
             for style, path in pictures.items()
         ),
     )
+
+
+def _worst_first(warnings: Iterable[ResultWarning]) -> list[ResultWarning]:
+    return sorted(warnings, key=lambda one: ("critical", "warning", "info").index(one["severity"]))
 
 
 def _predictions(shown: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -50,6 +50,11 @@ class Verdict:
         return self.fitted_to is not self.scores
 
     @property
+    def moved(self) -> bool:
+        """Whether hiding segments changed the score."""
+        return figures.moved(self.scores)
+
+    @property
     def relative_error(self) -> float | None:
         """See ``uncertainty.relative_error``; None without influences."""
         if self.influences is None:
@@ -63,15 +68,15 @@ class Verdict:
 
     @property
     def settled(self) -> bool | None:
-        """Whether the top segments are settled; None without influences."""
-        if self.influences is None:
+        """Whether the top segments are settled; None without influences, or without a top."""
+        if self.influences is None or not self.moved:
             return None
         return self.has_blocks and stopping.is_settled(self.fit.attributions, self.influences)
 
     @property
     def certified(self) -> bool | None:
-        """Whether they are certified; None without influences."""
-        if self.influences is None:
+        """Whether they are certified; None without influences, or without a top."""
+        if self.influences is None or not self.moved:
             return None
         return self.has_blocks and stopping.is_certified(
             self.fit.attributions, self.influences, looks=self.looks
@@ -91,10 +96,15 @@ class Assessment:
         return all(RULES[rule](verdict) is True for verdict in self.verdicts)
 
 
+def _is_still(verdict: Verdict) -> bool:
+    """Whether more samples would tell no more of a score than that nothing changes it."""
+    return verdict.has_blocks and not verdict.moved
+
+
 RULES: Mapping[str, Callable[[Verdict], bool | None]] = MappingProxyType(
     {
-        "settled": lambda verdict: verdict.settled and verdict.precise,
-        "certified": lambda verdict: verdict.certified,
+        "settled": lambda verdict: _is_still(verdict) or (verdict.settled and verdict.precise),
+        "certified": lambda verdict: _is_still(verdict) or verdict.certified,
         "fixed": lambda verdict: False,
     }
 )

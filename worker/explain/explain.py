@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.explain.assessment import assess
+from worker.explain.assessment import Assessment, assess
 from worker.explain.baselines import baseline_image
 from worker.explain.caveats import caveats
 from worker.explain.errors import UnknownClass
@@ -27,11 +27,13 @@ from worker.explain.explanation import (
     Score,
 )
 from worker.explain.findings import Ends, rank_areas, write_up
-from worker.explain.options import ExplanationOptions, TopClasses
+from worker.explain.options import ExplanationOptions, StoppedBy, TopClasses
 from worker.explain.perturb import Hiding
-from worker.explain.scoring import Scorer
+from worker.explain.result_warning import ResultWarning
+from worker.explain.scoring import SCALES, Scorer, kind_of
 from worker.explain.segments import digest, segment, segment_numbers
 from worker.explain.threads import one_thread
+from worker.explain.trust import trust
 
 __all__ = [
     "ClassExplanation",
@@ -61,6 +63,7 @@ def explain(
     batch_size: int,
     frame: Frame = WHOLE,
     custom_segments: NDArray[np.integer[Any]] | None = None,
+    warnings: Sequence[ResultWarning] = (),
     on_progress: Progress = ignore,
 ) -> Explanation:
     """Explain why a model gives classes their scores on one image.
@@ -83,6 +86,8 @@ def explain(
         and is never hidden.
     custom_segments : (h, w) int, optional
         Label map for segmentation ``custom``; each distinct value is a segment.
+    warnings : sequence of ResultWarning
+        What is known before.
     on_progress : Progress
         Told of each step. What it raises passes through, and so ends the explanation.
 
@@ -107,8 +112,9 @@ def explain(
         )
     scorer = Scorer(hiding, score, batch_size=batch_size)
     with clock("predict_s"):
-        ends = Ends.of(scorer, hiding.segment_count)
-    explained = _chosen(classes, ends.whole)
+        (whole,) = scorer(np.ones((1, hiding.segment_count), dtype=np.bool_))
+    SCALES[options.score_scale](whole)  # Raises before samples are scored for nothing.
+    explained = _chosen(classes, whole)
 
     looks = gather(
         scorer,
@@ -126,6 +132,9 @@ def explain(
     used = len(assessment.evidence.samples)
     on_progress("fitting", used, options.samples)
     with clock("predict_s"):
+        # Not before: a model that is spared gets single images until it has shown that it bears
+        # more, and then there would be no batch for the untouched image to be in.
+        ends = Ends.of(whole, scorer, hiding.segment_count)
         areas = rank_areas(
             scorer,
             assessment,
@@ -137,6 +146,8 @@ def explain(
         )
     with clock("fit_s"), one_thread():
         answers = write_up(assessment, explained, ends, areas, hiding, options)
+        kind = kind_of(np.stack([ends.whole, ends.hidden]))
+        told = (*warnings, *caveats(answers, assessment, hiding, ends, kind, options))
     return Explanation(
         predictions=_predictions(ends.whole),
         classes=answers,
@@ -146,12 +157,20 @@ def explain(
         samples_used=used,
         samples_limit=options.samples,
         images_scored=scorer.images_scored,
-        stopped_by=options.stopping if ended else "limit",
+        stopped_by=_stopped_by(assessment, options) if ended else "limit",
         sampler=options.sampler,
         seed=options.seed,
         timings=dict(clock.seconds),
-        warnings=tuple(caveats(answers, assessment, hiding, ends.whole, options)),
+        score_kind=kind,
+        score_scale="logit" if options.score_scale == "logit" else kind,
+        warnings=told,
+        trust=tuple(trust(answer, told) for answer in answers),
     )
+
+
+def _stopped_by(assessment: Assessment, options: ExplanationOptions) -> StoppedBy:
+    moved = any(verdict.moved for verdict in assessment.verdicts)
+    return options.stopping if moved and options.stopping != "fixed" else "unchanged"
 
 
 def _predictions(scores: Floats) -> tuple[Prediction, ...]:

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.explain.options import ControlVariates
-from worker.explain.result_warning import ResultWarning
+from worker.explain.options import AttributionScale, ControlVariates, ScoreKind, StoppedBy
+from worker.explain.result_warning import ResultWarning, Trust
 
 Image = NDArray[np.uint8]
 Segments = NDArray[np.int32]
@@ -67,10 +67,11 @@ class ClassExplanation:
     settled, certified : bool or None
         Whether the top five segments are right at 95%, without and with correction for the
         number of comparisons (see ``stopping``); False before there were two blocks. None without
-        standard errors.
+        standard errors, or for a score that hiding did not change, which has no top.
     jaccard_at_5 : float or None
-        Overlap of the top five of two fits to independent halves of the samples. None for five
-        segments or fewer, or where the samples have no independent halves.
+        Overlap of the top five of two fits to independent halves of the samples (see
+        ``figures.jaccard``). None for five segments or fewer, where the samples have no independent
+        halves, or where neither half has a top.
     control_variates : str
         Whether what segments do together (``"interactions"``) was taken off before the fit.
     insertion_deletion : mapping of str to float, or None
@@ -114,16 +115,21 @@ class Explanation:
     samples_used, samples_limit : int
         Perturbed images in the fit, and the most there could have been.
     stopped_by : str
-        The stopping rule that was met, or ``"limit"`` where all samples were drawn.
+        The stopping rule that was met, ``"unchanged"`` where hiding moved no score and more samples
+        would tell nothing, or ``"limit"`` where all samples were drawn.
     images_scored : int
-        Every image sent to the model: the samples, the untouched and the hidden image, and those
-        of insertion and deletion.
+        Every image sent to the model: the samples; the hidden image; the untouched one alone, twice
+        in a batch, and alone again if its scores differ; those of insertion and deletion.
     sampler : str
     seed : int
     timings : mapping of str to float
         Seconds: ``segment_s``, ``predict_s`` (with building the images), ``fit_s``.
+    score_kind, score_scale : str
+        What the scores are, and what attributions and intercepts are in units of.
     warnings : tuple of ResultWarning
         What a reader should know before trusting the answer.
+    trust : tuple of Trust
+        One for each of ``classes``.
     """
 
     predictions: tuple[Prediction, ...]
@@ -133,9 +139,12 @@ class Explanation:
     segment_numbers: tuple[int, ...]
     samples_used: int
     samples_limit: int
-    stopped_by: str
+    stopped_by: StoppedBy
     images_scored: int
     sampler: str
     seed: int
     timings: Mapping[str, float]
+    score_kind: ScoreKind
+    score_scale: AttributionScale
     warnings: tuple[ResultWarning, ...]
+    trust: tuple[Trust, ...]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.explain.explanation import Floats, Samples
-from worker.explain.stopping import TOP
+from worker.explain.stopping import TOLERANCE, TOP
 from worker.explain.surrogate import Fit, deviations
 
 RANDOM_ORDERS = 3
@@ -17,6 +17,7 @@ RANDOM_ORDERS = 3
 # Leave-one-out residuals are residuals divided by one less the leverage; below this there is no
 # telling one from the other.
 _NO_ROOM = 1e-9
+_ROUNDING = 1e-6  # Of float32, with room for a sum or two.
 
 
 def r2(scores: Floats, fitted: Floats, weights: Floats) -> float:
@@ -56,20 +57,27 @@ def press_r2(
     return float(1.0 - weights @ (scores - without) ** 2 / variation)
 
 
-def moved(scores: Floats, weights: Floats) -> bool:
-    """Whether hiding segments changed the score at all."""
-    return _variation(scores, weights) > 0
+def moved(scores: Floats) -> bool:
+    """Whether hiding segments changed the score by more than float32 rounds.
+
+    ``max y - min y > 10⁻⁶ max |y|``
+    """
+    return bool(np.ptp(scores) > _ROUNDING * np.abs(scores).max())
 
 
 def jaccard(first: Floats, second: Floats) -> float | None:
-    """Overlap of the top five of two attributions: shared segments over segments in either.
+    """Overlap of the top five of two attributions, ``|A ∩ B| / |A ∪ B|``.
 
-    None for five segments or fewer, whose top five are always the same.
+    A and B are the five strongest segments of either, of those that are at least a tenth as strong
+    as its strongest: ``|a_s| ≥ 0.1 max |a|``. What is weaker is taken for zero, as it is when an
+    answer is called settled (``stopping.TOLERANCE``): which of many zeros comes fifth says nothing.
+
+    None for five segments or fewer, whose top five are always the same, or where neither has any.
     """
     if len(first) <= TOP:
         return None
-    one, two = set(_order(np.abs(first))[:TOP]), set(_order(np.abs(second))[:TOP])
-    return len(one & two) / len(one | two)
+    one, two = _top(first), _top(second)
+    return len(one & two) / len(one | two) if one or two else None
 
 
 class Steps(NamedTuple):
@@ -132,6 +140,12 @@ def insertion_deletion(
         "deletion_auc": _area(deletion, areas, *ends),
         "random_auc": float(np.mean(orders)),
     }
+
+
+def _top(attributions: Floats) -> set[int]:
+    strengths = np.abs(attributions)
+    least = TOLERANCE * strengths.max()
+    return {int(s) for s in _order(strengths)[:TOP] if strengths[s] > 0 and strengths[s] >= least}
 
 
 def _variation(scores: Floats, weights: Floats) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,23 +15,61 @@ from worker.explain.options import ExplanationOptions
 from worker.explain.perturb import Hiding
 from worker.explain.scoring import Scorer
 
+# Calls of another size round differently, most in float16 and bfloat16; a hundredth is no rounding.
+SAME = 0.01
+
+Variation = Literal["batch", "chance"]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ends:
-    """Scores (classes,) of the untouched image and of the one with all segments hidden.
+    """Scores of the untouched image and of the one with all segments hidden.
 
     They are reported and not fitted: the samples of a fit are those of its sampler alone, so that
     the surrogate's value for the untouched image says something when it is held against the score.
+
+    Attributes
+    ----------
+    whole, hidden : (classes,) float64
+    varies : str or None
+        What else than the image its scores depend on: the ``"batch"`` that it is in, or
+        ``"chance"``, with other scores each time.
+    difference : float
+        Between two scorings of the untouched image: the largest of any class, over the largest
+        score.
     """
 
     whole: Floats
     hidden: Floats
+    varies: Variation | None
+    difference: float
 
     @classmethod
-    def of(cls, scorer: Scorer, segments: int) -> Ends:
-        """Have both scored, in one batch where its size allows."""
-        whole, hidden = scorer(np.repeat([[True], [False]], segments, axis=1))
-        return cls(whole=whole, hidden=hidden)
+    def of(cls, whole: Floats, scorer: Scorer, segments: int) -> Ends:
+        """Have the hidden image scored, and the untouched one behind it in one batch, twice.
+
+        A softmax over the batch gives two of the same half each, and a model that answers for the
+        first image only gives them the hidden one's scores. Only where the untouched image then has
+        other scores is it scored alone again, to tell what they depend on.
+
+        Parameters
+        ----------
+        whole : (classes,) float64
+            Scores of the untouched image in a batch of its own.
+        """
+        hidden, _, beside = scorer(np.repeat([[False], [True], [True]], segments, axis=1))
+        difference = _difference(whole, beside)
+        varies: Variation | None = None
+        if difference > SAME:
+            (again,) = scorer(np.ones((1, segments), dtype=np.bool_))
+            in_batch = scorer.batch_size > 1 and _difference(whole, again) <= SAME
+            varies = "batch" if in_batch else "chance"
+        return cls(whole=whole, hidden=hidden, varies=varies, difference=difference)
+
+
+def _difference(one: Floats, other: Floats) -> float:
+    largest = max(float(np.abs(one).max()), float(np.abs(other).max()))
+    return float(np.abs(one - other).max()) / largest if largest > 0 else 0.0
 
 
 def rank_areas(

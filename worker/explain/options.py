@@ -242,7 +242,12 @@ Distance = Literal["cosine", "hidden-share", "hidden-share-of-requested", "image
 Kernel = Literal["sqrt-exponential", "exponential"]
 FeatureSelection = Literal["none", "lime-auto", "visualime"]
 ControlVariates = Literal["interactions", "none"]
+# What a score is, and what attributions are in: the option ``probability`` explains scores as they
+# are, which need not be probabilities.
+ScoreKind = Literal["probability", "score"]
+AttributionScale = Literal["probability", "score", "logit"]
 ScoreScale = Literal["probability", "logit"]
+StoppedBy = Literal["settled", "certified", "unchanged", "limit"]
 Style = Literal["boundaries", "highlight", "signed", "heatmap", "sheet"]
 
 

@@ -1,4 +1,4 @@
-"""Warnings that come with a result: what speaks against the answer, as data."""
+"""What comes with a result about how far to trust it, as data: warnings, and a summary."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ Severity = Literal["info", "warning", "critical"]
 
 # A new code is described in docs/api.md, too.
 WarningCode = Literal[
+    "hidden-score-high",
     "labels-cut-off",
     "labels-vanished",
     "large-segment",
+    "log-odds-clipped",
     "low-fidelity",
     "model-version-changed",
     "no-standard-errors",
     "not-certified",
     "not-settled",
     "other",
+    "output-depends-on-batch",
+    "output-not-repeatable",
     "samples-below-unknowns",
     "samples-few",
     "samples-one-block",
     "score-near-zero",
+    "score-unbounded",
     "score-unchanged",
+    "surrogate-misses-score",
     "surrogate-unstable",
     "uncertain-attributions",
     "values-below-range",
@@ -52,3 +58,33 @@ class ResultWarning:
     text: str
     cure: str = ""
     class_index: int | None = None
+
+
+# "none": at least one warning is critical. "poor": there is a warning. "fair": there is none, and
+# something is middling or not known. "good": all that can be tested is good.
+TrustLevel = Literal["good", "fair", "poor", "none"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrustReason:
+    """A figure that no warning is about, in words.
+
+    Attributes
+    ----------
+    level : str
+        How good it is; ``"unknown"`` where it could not be computed.
+    title, text : str
+        A few words, and a sentence or two with the figures.
+    """
+
+    level: Literal["good", "fair", "unknown"]
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trust:
+    """How far to trust the explanation of one class: the warnings about it and these reasons."""
+
+    level: TrustLevel
+    reasons: tuple[TrustReason, ...]

@@ -81,13 +81,13 @@ def test_certified_takes_more_samples_than_settled_and_never_more_than_the_limit
 def test_fixed_scores_all_samples_in_full_batches():
     counting = Counting(PREDICT)
     explained(options(stopping="fixed", samples=128), score=scoring(counting))
-    assert counting.batches == 1 + 8
+    assert counting.batches == 1 + 8 + 1
 
 
 def test_the_ends_are_scored_whatever_the_rule():
     for rule in ("settled", "certified", "fixed"):
         answer = explained(options(stopping=rule, samples=96))
-        assert answer.images_scored == answer.samples_used + 2
+        assert answer.images_scored == answer.samples_used + 4
 
 
 # --- score scale ----------------------------------------------------------------------------------

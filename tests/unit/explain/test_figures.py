@@ -71,7 +71,7 @@ def test_a_score_that_never_moves_has_no_fidelity():
     (one,) = fit(samples, still[:, None], weights, options("ridge"))
     assert figures.r2(still, one.fitted, weights) == 0
     assert figures.press_r2(one, still, weights) is None
-    assert not figures.moved(still, weights)
+    assert not figures.moved(still)
 
 
 def test_jaccard_compares_the_five_strongest_of_either_sign():
@@ -79,6 +79,16 @@ def test_jaccard_compares_the_five_strongest_of_either_sign():
     assert figures.jaccard(one, -one) == 1.0
     assert figures.jaccard(one, np.array([9, -8, 7, -6, 0, 5, 1.0])) == pytest.approx(4 / 6)
     assert figures.jaccard(one[:5], one[:5]) is None
+
+
+def test_jaccard_leaves_out_what_is_next_to_nothing():
+    # Two segments matter; which of the others would come third is chance.
+    one = np.array([1.0, -0.5, 0.0, 0.0, 0.0, 0.0, 0.0])
+    other = np.array([0.9, -0.6, 0.0, 1e-9, -0.08, 0.05, 0.02])
+    assert figures.jaccard(one, other) == 1.0
+    assert figures.jaccard(one, -other[::-1]) == 0.0
+    assert figures.jaccard(np.zeros(7), np.zeros(7)) is None
+    assert figures.jaccard(one, np.zeros(7)) == 0.0
 
 
 @pytest.mark.parametrize(

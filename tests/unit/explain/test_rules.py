@@ -14,13 +14,13 @@ STRENGTHS = np.array([10.0, 9.0, 8.0, 7.0, 6.0, *[1.0] * 15])
 
 def verdict(attributions: np.ndarray = STRENGTHS, *, error: float) -> Verdict:
     """A verdict on a class of whose attributions each has this standard error."""
-    still = np.zeros(4)
+    scores = np.arange(4.0) if attributions.any() else np.zeros(4)
     return Verdict(
         fit=Fit(
-            attributions=attributions, intercept=0.0, fitted=still, selected=False, smoother=None
+            attributions=attributions, intercept=0.0, fitted=scores, selected=False, smoother=None
         ),
-        scores=still,
-        fitted_to=still,
+        scores=scores,
+        fitted_to=scores,
         influences=error * np.eye(len(attributions)),
         looks=1,
         has_blocks=True,

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from limelight import calls, deliveries, evidence, models, problems
-from web import documents, job_documents, schemas, webhook_documents
+from limelight import calls, deliveries, evidence, models, problems, trust
+from web import documents, job_documents, schemas, trust_documents, webhook_documents
 
 # Paths are followed by methods of the client.
 NOT_READ = {"links"}
@@ -17,7 +17,9 @@ ANSWERS = [
     (job_documents.Progress, models.Progress),
     (job_documents.Prediction, models.Prediction),
     (job_documents.Explanation, models.Explanation),
-    (job_documents.ResultWarning, models.ResultWarning),
+    (trust_documents.ResultWarning, trust.ResultWarning),
+    (trust_documents.Trust, trust.Trust),
+    (trust_documents.TrustReason, trust.TrustReason),
     (job_documents.Fidelity, models.Fidelity),
     (job_documents.TopSegment, models.Segment),
     (job_documents.Failure, problems.Problem),

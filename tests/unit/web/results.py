@@ -19,7 +19,18 @@ RESULT = {
             "fidelity": {"r2": 0.81, "press_r2": 0.76},
             "settled": True,
             "stability": {"jaccard_at_5": 1.0},
+            "score_kind": "probability",
             "score_scale": "probability",
+            "trust": {
+                "level": "good",
+                "reasons": [
+                    {
+                        "level": "good",
+                        "title": "Follows the model closely",
+                        "text": "R² is 0.76.",
+                    }
+                ],
+            },
             "insertion_deletion": None,
             "top_segments": [
                 {

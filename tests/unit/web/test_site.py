@@ -79,13 +79,34 @@ def test_warnings_stand_with_what_to_change_at_the_class_that_they_are_about(ser
     job_id = explain(service)
     one = RESULT["warnings"][0]
     of_class = {**one, "class_index": 1, "severity": "critical", "text": "It never moved."}
-    succeed(service, job_id, warnings=[one, of_class])
+    mild = {**one, "class_index": 1, "severity": "info", "text": "It is a score."}
+    trust = {"level": "none", "reasons": []}
+    explained = [{**RESULT["explanations"][0], "trust": trust}]
+    succeed(service, job_id, warnings=[one, mild, of_class], explanations=explained)
     above, _, below = look(service, f"/explanations/{job_id}").text.partition('class="findings"')
     assert one["text"] in above
     assert one["cure"] in above
-    assert of_class["text"] in below
-    assert "Do not read this answer." in below
-    assert "Do not read this answer." not in above
+    assert below.index(of_class["text"]) < below.index(mild["text"])
+    assert 'How far to trust it: <span class="trust">do not read it</span>' in below
+
+
+def test_a_result_of_an_older_worker_is_shown_without_what_it_lacks(service):
+    job_id = explain(service)
+    older = {**RESULT["explanations"][0]}
+    del older["trust"], older["score_kind"]
+    succeed(service, job_id, warnings=[], explanations=[older])
+    page = look(service, f"/explanations/{job_id}").text
+    assert "How far to trust it</h3>" in page
+
+
+def test_the_quantity_that_is_explained_is_named(service):
+    job_id = explain(service)
+    one = {**RESULT["explanations"][0], "score_kind": "score"}
+    for scale, name in (("score", "score"), ("logit", "log-odds"), ("probability", "probability")):
+        succeed(service, job_id, explanations=[{**one, "score_scale": scale}])
+        page = look(service, f"/explanations/{job_id}").text
+        assert f"What each adds to the {name}" in page
+        assert "The model’s score" in page
 
 
 def test_names_are_shown_as_text_whatever_they_hold(make_service):

@@ -7,67 +7,6 @@ import pytest
 from web.site import words
 from web.site.bars import chart
 
-FIGURES = {
-    "score": 0.8,
-    "surrogate_score": 0.78,
-    "score_scale": "probability",
-    "fidelity": {"r2": 0.9, "press_r2": 0.85},
-    "settled": True,
-}
-
-
-def told(hidden_score=0.01, **changes):
-    found = words.statements({**FIGURES, **changes}, hidden_score=hidden_score)
-    return {one.title: one for one in found}
-
-
-@pytest.mark.parametrize(
-    ("press_r2", "level", "title"),
-    [
-        (0.85, "good", "Follows the model closely"),
-        (0.6, "fair", "Follows the model roughly"),
-        (0.2, "poor", "Follows the model only loosely"),
-        (-0.4, "poor", "Follows the model only loosely"),
-        (None, "note", "Fidelity known only in sample"),
-    ],
-)
-def test_fidelity_is_told_by_the_figure_that_does_not_flatter(press_r2, level, title):
-    found = told(fidelity={"r2": 0.9, "press_r2": press_r2})
-    assert found[title].level == level
-    assert "0.90" in found[title].text
-
-
-def test_fidelity_that_is_poor_even_in_sample_is_told_as_poor():
-    assert told(fidelity={"r2": 0.1, "press_r2": None})["Follows the model only loosely"]
-
-
-@pytest.mark.parametrize(("settled", "level"), [(True, "good"), (False, "poor"), (None, "note")])
-def test_it_is_told_whether_the_answer_is_settled(settled, level):
-    assert [one.level for one in told(settled=settled).values() if "settled" in one.title] == [
-        level
-    ]
-
-
-def test_it_is_told_how_far_all_attributions_are_known():
-    for settled in (True, False):
-        said = " ".join(one.text for one in told(settled=settled, relative_error=0.137).values())
-        assert "14%" in said
-
-
-def test_a_sum_that_is_far_from_the_score_is_told_where_they_are_in_the_same_units():
-    title = "The segments do not add up to the score"
-    assert title not in told()
-    assert "1.200" in told(surrogate_score=1.2)[title].text
-    assert title not in told(surrogate_score=4.2, score_scale="logit")
-
-
-def test_a_baseline_that_looks_like_the_class_is_told():
-    title = "What hides a segment looks like the class itself"
-    assert title not in told(hidden_score=0.3)
-    assert title not in told(hidden_score=None)
-    assert told(hidden_score=0.5)[title].level == "poor"
-    assert title not in told(score=0.03, surrogate_score=0.03, hidden_score=0.02)
-
 
 @pytest.mark.parametrize(
     ("value", "text"),

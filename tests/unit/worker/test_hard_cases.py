@@ -20,9 +20,7 @@ def answered(chosen: ExplanationOptions, predict: Any = PREDICT) -> dict[str, An
     explanation = explained(chosen, score=scoring(predict), classes=[0, 1])
     on_upload = UploadSegments.measure(explanation.segments, numbers=explanation.segment_numbers)
     model = resolved_model(version=1, labels=None)
-    arrays = attributions_json(
-        explanation, model=model, on_upload=on_upload, score_scale=chosen.score_scale
-    )
+    arrays = attributions_json(explanation, model=model, on_upload=on_upload)
     result = result_json(
         explanation, model=model, on_upload=on_upload, options=chosen.model_dump(mode="json"),
         overlays={}, model_calls=1, timings={}, warnings=(), libraries={}, fence=1,

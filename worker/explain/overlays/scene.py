@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.explain.geometry import UNSEEN
-from worker.explain.options import Picture
+from worker.explain.options import AttributionScale, Picture, ScoreKind
+from worker.explain.result_warning import ResultWarning, TrustLevel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,16 @@ class Scene:
     class_name : str
     score : float
         What the model says of the untouched image.
+    score_kind : str
+        What that is: a ``probability`` or a ``score``.
     r2, press_r2 : float or None
         Fidelity in sample and leave-one-out.
     unit : str
-        Name of the score scale: ``probability`` or ``logit``.
+        What attributions are in: ``probability``, ``score`` or ``logit``.
+    trust : str
+        How far to trust them.
+    warnings : tuple of ResultWarning
+        What speaks against them.
     input_pixel : tuple of float, or None
         Height and width of one pixel of the model's input in upload pixels
         (``Geometry.input_pixel``), which smoothing is measured in. None: they are the same.
@@ -43,7 +50,10 @@ class Scene:
     score: float
     r2: float | None
     press_r2: float | None
-    unit: str
+    unit: AttributionScale
+    score_kind: ScoreKind = "probability"
+    trust: TrustLevel = "good"
+    warnings: tuple[ResultWarning, ...] = ()
     input_pixel: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from worker.explain.overlays.scene import Scene
 from worker.explain.overlays.stage import Stage
 from worker.explain.overlays.styles import boundaries, signed
 from worker.explain.overlays.text import (
+    ALERT,
     FAINT,
     INK,
     PAPER,
@@ -53,17 +54,20 @@ class Layout:
     bar: Bar
 
     @classmethod
-    def fit(cls, upload: tuple[int, int], *, max_side: int) -> Layout:
-        """Find the arrangement that shows an upload of (width, height) largest."""
+    def fit(cls, upload: tuple[int, int], *, max_side: int, warned: bool = False) -> Layout:
+        """Find the arrangement that shows an upload of (width, height) largest.
+
+        ``warned`` leaves room for a warning under the title.
+        """
         return max(
-            (cls._of(upload, max_side, columns) for columns in _COLUMNS),
+            (cls._of(upload, max_side, columns, warned) for columns in _COLUMNS),
             key=lambda layout: layout.area,
         )
 
     @classmethod
-    def _of(cls, upload: tuple[int, int], max_side: int, columns: int) -> Layout:
+    def _of(cls, upload: tuple[int, int], max_side: int, columns: int, warned: bool) -> Layout:
         text = max(10, round(max_side / 62))
-        gap, header, rows = text, round(text * 5.6), _PANELS // columns
+        gap, header, rows = text, round(text * (5.6 + 1.5 * warned)), _PANELS // columns
         # Beside four panels in a row the bar costs the least; else it lies below the heat map.
         bar = Bar.of_text(text, upright=columns == _PANELS)
         across = max_side - gap * (columns + 1) - (bar.across if bar.upright else 0)
@@ -98,7 +102,8 @@ class Layout:
 def sheet(picture: Picture, scene: Scene) -> Image.Image:
     """Original, segments, signed and heat map, with class, score and fidelity above them."""
     upload = scene.upload.shape[1], scene.upload.shape[0]
-    layout = Layout.fit(upload, max_side=max(picture.max_side, _LEGIBLE_SIDE))
+    warning = _warning(scene)
+    layout = Layout.fit(upload, max_side=max(picture.max_side, _LEGIBLE_SIDE), warned=bool(warning))
     stage = Stage.of(scene, layout.panel)
     hot, scale = heat(picture, scene, stage)
     panels = (
@@ -108,7 +113,7 @@ def sheet(picture: Picture, scene: Scene) -> Image.Image:
         ("Heat map", hot),
     )
     page, left = _page(layout, max_side=max(picture.max_side, _LEGIBLE_SIDE))
-    _write_title(page, scene, layout)
+    _write_title(page, scene, layout, warning)
     draw = ImageDraw.Draw(page)
     for index, (caption, panel) in enumerate(panels):
         x, y = layout.place(index, left=left)
@@ -132,18 +137,32 @@ def _page(layout: Layout, *, max_side: int) -> tuple[Image.Image, int]:
     return page, (page_width - width) // 2
 
 
-def _write_title(page: Image.Image, scene: Scene, layout: Layout) -> None:
+def _warning(scene: Scene) -> str:
+    """Choose what speaks most against the picture, and say how much more there is."""
+    told = [one for one in scene.warnings if one.severity != "info"]
+    told.sort(key=lambda one: one.severity != "critical")
+    if not told:
+        return ""
+    first = "Do not read this: " if told[0].severity == "critical" else ""
+    more = f"({len(told) - 1} more) " if len(told) > 1 else ""
+    return f"{more}{first}{told[0].text}"
+
+
+def _write_title(page: Image.Image, scene: Scene, layout: Layout, warning: str) -> None:
     large, plain = font(layout.text * 2), font(round(layout.text * 1.1))
     draw, room = ImageDraw.Draw(page), page.width - 2 * layout.gap
     name = shortened(drawable(scene.class_name), large, width=room)
     draw.text((layout.gap, layout.text * 0.9), name, fill=INK, font=large, anchor="la")
-    facts = [f"score {scene.score:.3f}"]
+    facts = [f"{scene.score_kind} {scene.score:.3f}"]
     if scene.r2 is not None:
         facts.append(f"fidelity {scene.r2:.2f} in sample")
     if scene.press_r2 is not None:
         facts.append(f"{scene.press_r2:.2f} leave-one-out")
+    facts.append(f"trust: {scene.trust}")
     line = shortened("  ·  ".join(facts), plain, width=room)
     draw.text((layout.gap, layout.text * 3.4), line, fill=FAINT, font=plain, anchor="la")
+    told = shortened(drawable(warning), plain, width=room)
+    draw.text((layout.gap, layout.text * 4.9), told, fill=ALERT, font=plain, anchor="la")
 
 
 def _write_legend(

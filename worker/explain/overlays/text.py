@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 INK: Final = (28, 30, 33)
 FAINT: Final = (105, 110, 118)
+ALERT: Final = (178, 30, 40)
 PAPER: Final = (255, 255, 255)
 
 # Pillow's font has the glyphs of English and a few signs.
