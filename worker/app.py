@@ -2,6 +2,7 @@
 
     limelight-worker            Celery's parent, its pool of children, and the steward
     limelight-worker check      try every profile with its model server, and say what is wrong
+    limelight-worker match      find what a profile has to say for a photo to score as in production
     limelight-worker steward    the steward alone (the worker starts it by itself)
 
 Three kinds of process, three kinds of connection. The parent talks to the broker only. Each child
@@ -31,6 +32,7 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from worker.allocation import keep_freed_memory
+from worker.arguments import CHECK, MATCH, STEWARD, parse
 from worker.check import check_profiles
 from worker.consumer import waiting_consumer
 from worker.explain import segments
@@ -46,6 +48,7 @@ from worker.jobs.store import Store
 from worker.jobs.sweeper import Sweeper
 from worker.jobs.traffic import Traffic
 from worker.jobs.usher import Usher
+from worker.match.command import match
 from worker.metrics import WorkerMetrics
 from worker.ports import Limits, Model, Ports
 from worker.run_job import run_job
@@ -63,8 +66,6 @@ from worker.telemetry.logs import configure_logging
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-CHECK = "check"
-STEWARD = "steward"
 STEWARD_CHECK_S = 5.0
 STEWARD_STOP_S = 5.0
 LIBRARIES = ("limelight", "numpy", "pillow", "scikit-image", "scikit-learn", "scipy")
@@ -74,10 +75,7 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 def main(argv: list[str] | None = None) -> int:
     """Run a worker, or its steward, until it is told to stop; return the exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
-    if arguments not in ([], [CHECK], [STEWARD]):
-        sys.stderr.write(f"usage: limelight-worker [{CHECK}]\n")
-        return os.EX_USAGE
+    arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         settings = WorkerSettings()
         profiles = load_profiles(settings.models_file)
@@ -85,11 +83,20 @@ def main(argv: list[str] | None = None) -> int:
         return _refuse(problems_of(error))
     except ProfileError as error:
         return _refuse(error.problems)
-    # A check is read by a person: what it finds is its output, not the retries on the way.
-    configure_logging("ERROR" if arguments == [CHECK] else settings.log_level)
-    if arguments == [CHECK]:
+    # Those are read by a person: what they find is their output, not the retries on the way.
+    for_a_person = arguments.command in (CHECK, MATCH)
+    configure_logging("ERROR" if for_a_person else settings.log_level)
+    if arguments.command == CHECK:
         return check_profiles(profiles)
-    return (run_steward if arguments else run_worker)(settings, profiles)
+    if arguments.command == MATCH:
+        return match(
+            profiles,
+            model=arguments.model,
+            photo=arguments.photo,
+            scores=arguments.scores,
+            tolerance=arguments.tolerance,
+        )
+    return (run_steward if arguments.command == STEWARD else run_worker)(settings, profiles)
 
 
 def _refuse(problems: Iterable[str]) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker.explain.resampling import Library, resample, resize_by_pillow
+from worker.explain.resampling import Library, resample, resize_by_pillow, to_bytes
 from worker.explain.spans import UNSEEN, Resize, Span, spans
 
 __all__ = ["UNSEEN", "Geometry"]
@@ -114,13 +114,21 @@ class Geometry:
         ValueError
             If the array is not uint8 of this geometry's upload size.
         """
+        return to_bytes(self.to_unrounded_input(rgb))
+
+    def to_unrounded_input(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """Resize an upload as production does, and do not round what its library returns as floats.
+
+        What is perturbed has 8 bits. This is for those who compare with what production gets.
+        """
         if rgb.dtype != np.uint8 or rgb.shape != (*self.upload_size, 3):
             raise ValueError(f"not a uint8 image of {self.upload_size}: {rgb.dtype} {rgb.shape}")
-        seen = np.zeros((*self.input_size, self.channels), dtype=np.uint8)
-        seen[self.frame] = self._resized(self._as_stored(rgb))
+        resized = self._resized(self._as_stored(rgb))
+        seen = np.zeros((*self.input_size, self.channels), dtype=resized.dtype)
+        seen[self.frame] = resized
         return seen
 
-    def _resized(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _resized(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
         """Resize stored pixels and cut out what the model sees, with the model's channels."""
         rows, columns = self.spans
         pixels = _luma(rgb) if self.channels == 1 else rgb

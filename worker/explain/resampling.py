@@ -101,7 +101,7 @@ def resample(
     interpolation: str,
     antialias: bool,
     part: tuple[slice, slice] = (slice(None), slice(None)),
-) -> NDArray[np.uint8]:
+) -> NDArray[np.uint8] | NDArray[np.float32]:
     """Resize an image as a library does it.
 
     Parameters
@@ -121,8 +121,9 @@ def resample(
 
     Returns
     -------
-    uint8 array
-        Rounded to the nearest of 0 to 255, beyond which cubic filters reach in floats.
+    uint8 or float32 array
+        What the library returns of bytes: TensorFlow floats, which cubic filters take beyond 0
+        and 255, the others bytes.
     """
     as_pillow = library == "torch" and antialias and interpolation in ("bilinear", "bicubic")
     if library == "pillow" or as_pillow:
@@ -135,10 +136,18 @@ def resample(
         return pixels[rows.source, columns.source.T]
     if library == "torch":
         touched, source = np.unique(rows.source, return_inverse=True)
-        by_column = _rounded(_turned_and_weighed(pixels[touched], columns.source, columns.weights))
-        return _rounded(_weighed(by_column, source.reshape(rows.source.shape), rows.weights))
+        by_column = to_bytes(_turned_and_weighed(pixels[touched], columns.source, columns.weights))
+        return to_bytes(_weighed(by_column, source.reshape(rows.source.shape), rows.weights))
     by_row = _weighed(pixels, rows.source, rows.weights)
-    return _rounded(_turned_and_weighed(by_row, columns.source, columns.weights))
+    found = _turned_and_weighed(by_row, columns.source, columns.weights)
+    return np.ascontiguousarray(found) if library == "tensorflow" else to_bytes(found)
+
+
+def to_bytes(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round to the nearest of 0 to 255; bytes stay as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    return np.ascontiguousarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 
 def resize_by_pillow(
@@ -155,10 +164,6 @@ def resize_by_pillow(
     )
     resized = image.resize(size[::-1], _PILLOW[interpolation], box=box)
     return np.asarray(resized, dtype=np.uint8).reshape(*size, channels)
-
-
-def _rounded(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 
 def _turned_and_weighed(

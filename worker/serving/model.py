@@ -20,7 +20,7 @@ from worker.serving.calls import (
 from worker.serving.channel import Connection
 from worker.serving.errors import PredictorError, ProfileMismatch
 from worker.serving.faults import Asked
-from worker.serving.inputs import encoder
+from worker.serving.inputs import Encode, encoder
 from worker.serving.labels import read_labels
 from worker.serving.outputs import ScoreReader
 from worker.serving.pace import Pace
@@ -137,17 +137,18 @@ class ServedModel:
         seats: Callable[[], int] | None = None,
         activation: Activation | None = None,
         pace: Pace | None = None,
+        encode: Encode | None = None,
     ) -> Predictor:
         """Return a predictor whose calls, all together, end within ``deadline_s`` seconds.
 
         Waits end by what ``checkpoint`` raises, as in ``resolve``. ``seats`` tells again and again
         how many calls may be in flight at most; the profile's ``max_in_flight`` when left out.
-        ``activation`` and ``pace`` are the profile's and the model's own when left out.
+        ``activation``, ``pace`` and ``encode`` are the profile's and the model's own when left out.
         """
         return Predictor(
             resolved,
             caller=self._caller(resolved.version, seconds=deadline_s, checkpoint=checkpoint),
-            encode=encoder(self.profile, resolved),
+            encode=encoder(self.profile, resolved) if encode is None else encode,
             reader=ScoreReader(
                 resolved,
                 activation=activation or self.profile.activation,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from worker.serving import tensors
 from worker.serving.calls import Call, Caller
 from worker.serving.faults import is_too_large
-from worker.serving.inputs import Encode
+from worker.serving.inputs import Encode, Pixels
 from worker.serving.outputs import ScoreReader
 from worker.serving.pace import FIRST_SIZE, Pace
 from worker.serving.probes import probes
@@ -92,12 +92,12 @@ class Predictor:
         known = self._resolved.batch_size
         return known if self._limit.rows is None else min(known, self._limit.rows)
 
-    def __call__(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float64]]:
+    def __call__(self, batches: Iterable[Pixels]) -> Iterator[NDArray[np.float64]]:
         """Score batches.
 
         Parameters
         ----------
-        batches : iterable of uint8 (n, H, W, C)
+        batches : iterable of uint8 (n, H, W, C), or of float32 for a model of floats
             At the model's input size. A batch above ``batch_size`` takes several calls.
 
         Yields
@@ -138,7 +138,7 @@ class Predictor:
         for image in probes(FIRST_SIZE, self._resolved):
             self._resend(self._encode(image[np.newaxis]))
 
-    def _ready(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[_Ready]:
+    def _ready(self, batches: Iterable[Pixels]) -> Iterator[_Ready]:
         """Serialise of each batch what goes into the next call, as large as the pace then allows.
 
         That is done while the call before is answered, so that the server gets the next at once.

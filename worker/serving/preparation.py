@@ -142,6 +142,13 @@ def _names(library: Library) -> tuple[Interpolation, ...]:
     return INTERPOLATIONS[library]
 
 
+def antialias_choices(library: Library, interpolation: Interpolation) -> tuple[bool, ...]:
+    """Return the values of antialias that make a difference, the library's default first."""
+    default = ANTIALIAS[library]
+    one_way = library in _ONE_WAY or interpolation in _INDIFFERENT
+    return (default,) if one_way else (default, not default)
+
+
 def unable(library: Library, interpolation: Interpolation, antialias: bool | None) -> str | None:
     """Say what a library cannot do, with the cure; None if it can."""
     if interpolation not in INTERPOLATIONS[library]:

@@ -63,13 +63,15 @@ def affine(preprocess: NamedPreprocess | CustomPreprocess) -> Affine:
     return NAMED[preprocess]
 
 
-def to_float(batch: NDArray[np.uint8], how: Affine, *, layout: Layout) -> NDArray[np.float32]:
+def to_float(
+    batch: NDArray[np.uint8 | np.float32], how: Affine, *, layout: Layout
+) -> NDArray[np.float32]:
     """Preprocess a batch.
 
     Parameters
     ----------
-    batch : uint8 (n, H, W, C)
-        Pixels, channels as RGB or one grey.
+    batch : uint8 or float32 (n, H, W, C)
+        Pixels 0 to 255, channels as RGB or one grey.
     how : Affine
         With one value, or one a channel.
     layout : str

@@ -48,7 +48,7 @@ INTEGERS = frozenset({DataType.DT_INT32, DataType.DT_INT64})
 
 
 def from_array(
-    array: NDArray[np.float32] | NDArray[np.uint8], dtype: InputDtype | None = None
+    array: NDArray[np.uint8 | np.float32], dtype: InputDtype | None = None
 ) -> TensorProto:
     """Return the tensor of a float32 or uint8 array of any shape; the array may change after.
 
@@ -180,7 +180,7 @@ def _typed(tensor: TensorProto, size: int) -> NDArray[Any]:
     return values
 
 
-def _bfloat16(array: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint16]:
+def _bfloat16(array: NDArray[np.uint8 | np.float32]) -> NDArray[np.uint16]:
     """Round to the nearest number of bfloat16, to the even one between two; as its bits."""
     bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
