@@ -17,6 +17,7 @@ from tests.integration.documentation.conftest import Stack
 from tests.support import dockerfile, manifests, pages, web_process
 from tests.support.pages import Block
 from tests.support.private_redis import private_redis
+from worker import arguments
 
 pytestmark = pytest.mark.integration
 
@@ -161,12 +162,17 @@ def check_installed(words: list[str]) -> None:
     assert words[0] in scripts
 
 
+def check_worker(words: list[str]) -> None:
+    check_installed(words)
+    arguments.parse(words[1:])
+
+
 CHECKS = {
     "make": check_make,
     "docker": check_docker,
     "kubectl": check_kubectl,
     "limelight-web": check_installed,
-    "limelight-worker": check_installed,
+    "limelight-worker": check_worker,
 }
 
 
@@ -177,5 +183,7 @@ def test_a_command_that_does_not_fit_is_seen() -> None:
         check_kubectl(["kubectl", "apply", "-k", "deploy/kubernetes/overlays/none"])
     with pytest.raises(AssertionError):
         check_docker(["docker", "compose", "--profile", "monitor", "up"])
+    with pytest.raises(SystemExit):
+        check_worker(["limelight-worker", "match", "--model"])
     with pytest.raises(KeyError):
         check_docker(["docker", "build", "--target", "none", "-f", "deploy/Dockerfile", "."])
