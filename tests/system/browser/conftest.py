@@ -64,12 +64,17 @@ class Api:
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, trust_env=False, timeout=30)
 
-    def explain(self, image: bytes, **request: Any) -> dict[str, Any]:
+    def explain(
+        self, image: bytes, *, segments: bytes | None = None, **request: Any
+    ) -> dict[str, Any]:
         """Have an image explained, quickly; the finished job."""
+        files = {"image": ("image.png", image)}
+        if segments is not None:
+            files["segments"] = ("segments.png", segments)
         asked = {"options": QUICK, "overlays": ["signed"], **request}
         answer = self._http.post(
             "/v1/explanations",
-            files={"image": ("image.png", image)},
+            files=files,
             data={"request": json.dumps(asked)},
         )
         assert answer.status_code == 202, answer.text
