@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from tests.fuzz.bounds import bounded
 from tests.fuzz.files import files, originals
-from worker.images import MAX_PIXELS, BadLabelMap, ImageError, decode, decode_label_map, inspect
+from worker.images import (
+    MAX_PIXELS,
+    BadLabelMap,
+    Decoding,
+    ImageError,
+    decode,
+    decode_label_map,
+    inspect,
+)
+
+TENSORFLOW = Decoding(alpha="drop", jpeg_dct="fast")
 
 # Pillow tells of odd metadata by warnings, which are no errors in the service either.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -30,9 +40,15 @@ def test_a_file_with_mistakes_is_decoded_or_refused_as_it_is_inspected(data):
 
 @bounded()
 @given(data=files())
-def test_what_is_decoded_can_be_worked_with(data):
+def test_what_is_accepted_is_decoded_as_tensorflow_does_it_too(data):
+    assert judged(inspect, data) == judged(lambda one: decode(one, TENSORFLOW), data)
+
+
+@bounded()
+@given(data=files(), how=st.sampled_from([None, TENSORFLOW]))
+def test_what_is_decoded_can_be_worked_with(data, how):
     try:
-        decoded = decode(data)
+        decoded = decode(data, how)
     except ImageError:
         return
     assert decoded.image.mode == "RGB"

@@ -11,19 +11,14 @@ from PIL import Image, ImageFile
 
 
 def with_fast_dct(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
-    """Return the pixels of a JPEG, or the image as it is where it is neither RGB nor grey.
+    """Return the pixels of a JPEG, or the image as it is where they cannot be had so.
 
     Parameters
     ----------
     image : PIL.ImageFile.ImageFile
-        As Pillow has opened it; its header has been checked.
+        As Pillow has decoded it.
     data : bytes
         The JPEG.
-
-    Raises
-    ------
-    ValueError
-        If the decoder refuses the file.
     """
     if image.mode not in ("RGB", "L"):
         # CMYK: TensorFlow has a conversion of its own.
@@ -32,5 +27,11 @@ def with_fast_dct(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
     import simplejpeg  # noqa: PLC0415
 
     colours = "RGB" if image.mode == "RGB" else "Gray"
-    pixels = simplejpeg.decode_jpeg(data, colours, fastdct=True, fastupsample=False, strict=False)
+    try:
+        pixels = simplejpeg.decode_jpeg(
+            data, colours, fastdct=True, fastupsample=False, strict=False
+        )
+    except ValueError:
+        # A file with a mistake that Pillow overlooks, and so did the web when it was accepted.
+        return image
     return Image.frombytes(image.mode, image.size, pixels.tobytes())

@@ -9,6 +9,7 @@ from PIL import Image, ImageChops
 from worker.images.errors import BadLabelMap
 
 _BYTE: Final = 8
+_WITH_ALPHA: Final = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
 Alpha = Literal["white", "black", "drop"]
@@ -23,7 +24,7 @@ def to_rgb(image: Image.Image, *, sixteen_bit: bool, alpha: Alpha = "white") -> 
         # Pillow has kept the high bytes of a 16-bit image; its transparent colour, which still
         # has 16 bits, would match the wrong pixels.
         return image.convert("RGB")
-    elif transparent is not None or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+    elif transparent is not None or image.mode in _WITH_ALPHA:
         rgb = image.convert("RGBA")
     else:
         return image.convert("RGB")
@@ -32,6 +33,11 @@ def to_rgb(image: Image.Image, *, sixteen_bit: bool, alpha: Alpha = "white") -> 
     canvas = Image.new("RGB", rgb.size, alpha)
     canvas.paste(rgb, mask=rgb.getchannel("A"))
     return canvas
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Whether a file says of any pixel how transparent it is."""
+    return image.mode in _WITH_ALPHA or "transparency" in image.info
 
 
 def bits_used(image: Image.Image) -> int:

@@ -23,7 +23,7 @@ from worker.images.errors import BadLabelMap, InvalidImage, TooManyPixels
 from worker.images.fast_dct import with_fast_dct
 from worker.images.formats import JPEG, PNG, format_of, sniff
 from worker.images.jpeg import check_coding
-from worker.images.modes import Alpha, bits_used, to_labels, to_rgb
+from worker.images.modes import Alpha, bits_used, has_alpha, to_labels, to_rgb
 from worker.images.png import pixels_alone
 
 _EXIF_ORIENTATION: Final = 0x0112
@@ -147,7 +147,7 @@ def decode(data: bytes, how: Decoding | None = None) -> Decoded:
             fast = file_format == JPEG and how.jpeg_dct == "fast"
             pixels = with_fast_dct(image, picture) if fast else image
             rgb = to_rgb(pixels, sixteen_bit=sixteen_bit, alpha=how.alpha)
-            has_alpha = image.has_transparency_data
+            transparent = has_alpha(image)
         rgb.info.clear()
         if orientation in _TRANSPOSE:
             rgb = rgb.transpose(_TRANSPOSE[orientation])
@@ -156,7 +156,7 @@ def decode(data: bytes, how: Decoding | None = None) -> Decoded:
         width=rgb.width,
         height=rgb.height,
         orientation=orientation if orientation in _TRANSPOSE else _UPRIGHT,
-        has_alpha=has_alpha,
+        has_alpha=transparent,
         sha256=_digest(data),
         bits_used=used,
     )

@@ -34,7 +34,7 @@ def match(
     photo: Path,
     scores: Sequence[str],
     tolerance: float | None = None,
-    out: TextIO = sys.stdout,
+    out: TextIO | None = None,
 ) -> int:
     """Write what a model's profile has to say for a photograph to score as in production.
 
@@ -45,12 +45,15 @@ def match(
         asked itself where this is empty.
     tolerance : float, optional
         How far a score may be off; half a unit of its last digit and 0.002 if None.
+    out : TextIO, optional
+        Where it is written; standard output if None.
 
     Returns
     -------
     int
         0 if a way reproduces the scores, 1 if none does, else one of ``os.EX_``.
     """
+    out = sys.stdout if out is None else out
     if model not in profiles:
         names = ", ".join(profiles)
         out.write(f"There is no model {model!r} in the models file. It has {names}.\n")

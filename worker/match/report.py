@@ -84,8 +84,14 @@ class Report:
             return f"as it is{same}"
         return f"{', '.join(self._lines(trial)) or 'defaults'}{same}"
 
-    def verdict(self, found: Sequence[Trial], photo: Photo, decoded: Decoded) -> None:
-        """Write the lines for the profile, and what this photograph cannot tell."""
+    def verdict(self, found: Sequence[Trial], photo: Photo, decoded: Decoded) -> Trial:
+        """Write the lines for the profile, and what this photograph cannot tell.
+
+        Returns
+        -------
+        Trial
+            That of those lines, or of the profile as it is where it reproduces production.
+        """
         as_it_is = [one for one in found if self._current in one.ways and not one.changes]
         if as_it_is:
             self._say(f"[models.{self._resolved.name}] reproduces production as it is.")
@@ -99,6 +105,7 @@ class Report:
             self._say("One score may be met by chance: a second class (--score, again) makes sure.")
         for sentence in _untold(found, chosen, photo, decoded, self._resolved):
             self._say(sentence)
+        return chosen
 
     def eight_bits(self, scores: Sequence[float]) -> None:
         """Say what jobs score, where that is not what production does."""

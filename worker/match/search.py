@@ -88,9 +88,11 @@ class Search:
         if not found[0].reproduces:
             report.nothing(found[0])
             return NOT_REPRODUCED
-        report.verdict([one for one in found if one.reproduces], self._photo, self._decoded)
-        if found[0].pixels.dtype != np.uint8:
-            report.eight_bits(self._in_eight_bits(found[0]))
+        chosen = report.verdict(
+            [one for one in found if one.reproduces], self._photo, self._decoded
+        )
+        if chosen.pixels.dtype != np.uint8:
+            report.eight_bits(self._in_eight_bits(chosen))
         return os.EX_OK
 
     def _tried(self, inputs: Sequence[Distinct], **changes: object) -> list[Trial]:

@@ -180,6 +180,19 @@ def test_whether_a_file_speaks_of_alpha_is_told(image, options, expected):
     assert decode(encoded(image, **options)).has_alpha is expected
 
 
+def test_a_jpeg_that_the_fast_decoder_refuses_is_decoded_as_pillow_does_it():
+    data = encoded(gradient(), "JPEG", quality=95).replace(b"\xff\xdb", b"???\xff\xdb", 1)
+    fast, accurate = decode(data, Decoding(jpeg_dct="fast")), decode(data)
+    assert fast.image.tobytes() == accurate.image.tobytes()
+
+
+def test_a_palette_that_comes_too_early_is_no_reason_to_refuse_what_was_accepted():
+    data = encoded(gradient().convert("P"))
+    palette = data[data.index(b"PLTE") - 4 : data.index(b"IDAT") - 4]
+    early = PNG_SIGNATURE + palette + data[len(PNG_SIGNATURE) :].replace(palette, b"")
+    assert judged_by(inspect, early) == judged_by(decode, early)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_of_any_mode_is_decoded_by_the_fast_transform_too(mode):
     data = encoded(gradient().convert(mode), "JPEG", quality=95)
