@@ -59,7 +59,8 @@ class Forwarding:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request."""
-        told = self._believe(environ) if self._trusts(_address(environ["REMOTE_ADDR"])) else ""
+        peer = _address(environ.get("REMOTE_ADDR", ""))
+        told = self._believe(environ) if self._trusts(peer) else ""
         _mount(environ, told if self._prefix is None else self._prefix)
         return self._app(environ, start_response)
 

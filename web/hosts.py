@@ -49,6 +49,11 @@ class TrustedHosts:
     def _check(self) -> None:
         if request.blueprint == _FOR_ANY_HOST:
             return
-        # A request by HTTP/1.0 may name none; then it is the address at which it came in.
-        if not self.include(request.environ.get("HTTP_HOST") or request.environ["SERVER_NAME"]):
+        if not self.include(request.environ.get("HTTP_HOST") or _own_address()):
             raise UnknownHost
+
+
+def _own_address() -> str:
+    """Return the address at which a request came in that names no host, as by HTTP/1.0."""
+    name: str = request.environ["SERVER_NAME"]
+    return f"[{name}]" if ":" in name else name

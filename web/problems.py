@@ -186,7 +186,7 @@ def problem(
     detail: str,
     status: int | None = None,
     instance: str | None = None,
-    prefix: str = "",
+    prefix: str,
 ) -> Problem:
     """Problem details (RFC 9457) of a type in ``PROBLEMS``."""
     kind = PROBLEMS[slug]

@@ -149,14 +149,17 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached the application."""
+        status = None
         if isinstance(exc, http.LimitRequestLine):
-            answer = problem("not-found", detail="No path is this long.")
+            slug, detail = "not-found", "No path is this long."
         elif isinstance(exc, _NOT_PARSED):
+            slug, status = "invalid-request", 400
             detail = "The request line or the headers cannot be read, or are too long."
-            answer = problem("invalid-request", detail=detail, status=400)
         else:
             self.log.error("request failed in the server", exc_info=exc)
-            answer = problem("internal", detail="The error was logged. It is not your fault.")
+            slug, detail = "internal", "The error was logged. It is not your fault."
+        prefix = self.app.settings.path_prefix
+        answer = problem(slug, detail=detail, status=status, prefix=prefix)
         try:
             util.write_nonblock(client, _raw(answer))
         except OSError as error:
@@ -226,7 +229,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
             "limit_request_fields": 100,
             "proc_name": "limelight-web",
             "preload_app": False,
-            # Nobody's forwarded headers count until a proxy is set up by name.
+            # What proxies say is read by web.forwarding.
             "forwarded_allow_ips": "",
             # gunicorn's own control socket would be one more door, and a file in the home folder.
             "control_socket_disable": True,

@@ -88,3 +88,8 @@ class PublicSettings(EnvironmentSettings):
     def public(self) -> PublicUrl | None:
         """``public_url`` in its parts."""
         return None if self.public_url is None else PublicUrl.parse(self.public_url)
+
+    @property
+    def path_prefix(self) -> str:
+        """What stands before all paths, as far as the settings know."""
+        return "" if self.public is None else self.public.prefix

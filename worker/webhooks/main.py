@@ -100,7 +100,7 @@ def build(
         user_agent=f"Limelight/{_version()}",
         # Jitter keeps no secret.
         rng=random.Random(),  # noqa: S311
-        prefix="" if settings.public is None else settings.public.prefix,
+        prefix=settings.path_prefix,
     )
 
 

@@ -206,3 +206,6 @@ def test_the_client_takes_the_address_with_its_path(workshop: Workshop, image: P
         job = client.explain(image, overlays=["signed"])
         assert client.overlay(job).startswith(b"\x89PNG")
         assert job.links["self"].startswith(PREFIX)
+        # gunicorn refuses this before the application sees it.
+        refused = httpx.get(f"{url}/{'x' * 9000}", trust_env=False)
+        assert refused.json()["type"] == f"{PREFIX}/problems/not-found"

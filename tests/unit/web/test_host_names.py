@@ -59,6 +59,16 @@ def test_health_answers_probes_by_whatever_name_or_address(service, path, host):
     assert status(service, host) == 400
 
 
+@pytest.mark.parametrize(
+    ("address", "status"), [("127.0.0.1", 200), ("::1", 200), ("10.1.2.3", 400)]
+)
+def test_who_names_no_host_asks_for_the_address_that_it_came_to(make_service, address, status):
+    service = make_service(trusted_hosts="127.0.0.1,::1")
+    nowhere = {"HTTP_HOST": "", "SERVER_NAME": address}
+    answer = service.client.get("/v1/models", environ_overrides=nowhere)
+    assert answer.status_code == status
+
+
 def test_a_path_that_is_not_there_tells_other_hosts_no_more_than_any(service):
     assert status(service, "evil.org", "/nothing") == 400
 
