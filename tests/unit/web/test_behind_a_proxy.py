@@ -11,6 +11,7 @@ from flask import request
 from tests.support import pictures
 from tests.support.requests import MULTIPART, form
 from tests.unit.web.results import succeed
+from web.logs import add_request
 
 URL = "/v1/explanations"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
@@ -220,6 +221,15 @@ def test_nobody_else_is(make_service, trusted):
 def test_the_client_is_the_last_before_our_proxies(make_service, chain, client):
     service = make_service(trusted_proxies="10.1.0.0/16")
     assert seen(service, {"X-Forwarded-For": chain}, "10.1.0.9")["client"] == client
+
+
+def test_what_is_logged_of_a_request_names_its_client(make_service):
+    service = make_service(trusted_proxies="10.1.0.9")
+    found = {}
+    look = service.client.application.before_request
+    look(lambda: found.update(add_request(None, "", {})))
+    service.client.get("/v2/health/live", headers=TOLD, environ_base=PROXY)
+    assert found["client"] == "203.0.113.7"
 
 
 def test_an_outer_proxy_knows_the_scheme_that_an_inner_one_no_longer_sees(make_service):
