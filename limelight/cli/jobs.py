@@ -158,7 +158,7 @@ def _show_result(session: Session, job: Job) -> None:
     if job.error is not None:
         session.output.note(str(job.error))
     if job.explanations:
-        heads = ("class", ">score", ">fidelity", "trust", ">segment", ">attribution", "of the")
+        heads = ("class", ">score", ">fidelity", "trust", ">segment", ">attribution", "unit")
         rows = [
             (
                 class_name(item),

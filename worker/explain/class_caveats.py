@@ -128,13 +128,13 @@ def _of_hidden_score(answer: ClassExplanation, context: Context) -> Iterator[Res
         code="hidden-score-high",
         severity="critical" if same else "warning",
         class_index=answer.class_index,
-        text=f"With every segment hidden the model still gives {answer.hidden_score:.3g}, where "
-        f"the untouched image has {answer.score:.3g}: "
-        + (
-            "the baseline takes nothing of the class away."
+        text=(
+            "The baseline takes nothing of the class away"
             if same
-            else "the baseline itself looks like the class."
-        ),
+            else "The baseline itself looks like the class"
+        )
+        + f": with every segment hidden the score is {answer.hidden_score:.3g}, of the untouched "
+        f"image {answer.score:.3g}.",
         cure="Take another baseline: 'blur', 'grey', 'black' or 'image-mean'.",
     )
 
@@ -168,13 +168,13 @@ def _of_gap(
         ends = [score, context.scaled(answer.hidden_score)]
         allowed = GAP_SHARE * float(np.ptp([*verdict.scores, *ends]))
     if abs(score - answer.surrogate_score) > allowed:
-        named = "log-odds" if context.on_logits else "score"
+        unit = " in log-odds" if context.on_logits else ""
         yield ResultWarning(
             code="surrogate-misses-score",
             severity="warning",
             class_index=answer.class_index,
-            text=f"The segments do not add up to the score: the surrogate gives the untouched "
-            f"image {named} {answer.surrogate_score:.3g}, the model {score:.3g}.",
+            text="The segments do not add up to the score: of the untouched image the surrogate "
+            f"makes {answer.surrogate_score:.3g}, the model {score:.3g}{unit}.",
             cure="Read which segments are strong, not how much each adds.",
         )
 

@@ -50,20 +50,21 @@ class Ends:
 
         A softmax over the batch gives two of the same half each, and a model that answers for the
         first image only gives them the hidden one's scores. Only where the untouched image then has
-        other scores is it scored alone again, to tell what they depend on.
+        other scores is it scored alone again: if these depend on the batch, they are the same
+        again, and the same for both in the batch.
 
         Parameters
         ----------
         whole : (classes,) float64
             Scores of the untouched image in a batch of its own.
         """
-        hidden, _, beside = scorer(np.repeat([[False], [True], [True]], segments, axis=1))
-        difference = _difference(whole, beside)
+        hidden, one, other = scorer(np.repeat([[False], [True], [True]], segments, axis=1))
+        difference = max(_difference(whole, one), _difference(whole, other))
         varies: Variation | None = None
         if difference > SAME:
             (again,) = scorer(np.ones((1, segments), dtype=np.bool_))
-            in_batch = scorer.batch_size > 1 and _difference(whole, again) <= SAME
-            varies = "batch" if in_batch else "chance"
+            repeats = _difference(one, other) <= SAME and _difference(whole, again) <= SAME
+            varies = "batch" if repeats and scorer.batch_size > 1 else "chance"
         return cls(whole=whole, hidden=hidden, varies=varies, difference=difference)
 
 

@@ -106,7 +106,7 @@ def test_the_quantity_that_is_explained_is_named(service):
         succeed(service, job_id, explanations=[{**one, "score_scale": scale}])
         page = look(service, f"/explanations/{job_id}").text
         assert f"What each adds to the {name}" in page
-        assert "The model’s score" in page
+        assert "Each class’s score" in page
 
 
 def test_names_are_shown_as_text_whatever_they_hold(make_service):
