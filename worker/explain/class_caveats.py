@@ -115,18 +115,17 @@ def _of_score(answer: ClassExplanation, context: Context) -> Iterator[ResultWarn
 
 def _of_hidden_score(answer: ClassExplanation, context: Context) -> Iterator[ResultWarning]:
     chance = 1.0 / len(context.ends.whole) if context.kind == "probability" else 0.0
-    if answer.hidden_score - chance <= NOTABLE * (1.0 - chance):
-        return
+    notable = answer.hidden_score - chance > NOTABLE * (1.0 - chance)
     # Log-odds have no zero but that of even odds.
     nothing = context.scaled(max(chance, 0.5) if context.on_logits and not chance else chance)
     there = context.scaled(answer.score) - nothing
     left = (context.scaled(answer.hidden_score) - nothing) / there if there > 0 else HALF_LEFT + 1
-    if left <= HALF_LEFT:
+    same = there > 0 and ALL_LEFT <= left <= 1 / ALL_LEFT
+    if not same and not (notable and left > HALF_LEFT):
         return
-    same = there > 0 and left >= ALL_LEFT
     yield ResultWarning(
         code="hidden-score-high",
-        severity="critical" if same else "warning",
+        severity="critical" if same and notable else "warning",
         class_index=answer.class_index,
         text=(
             "The baseline takes nothing of the class away"

@@ -107,7 +107,8 @@ def test_a_baseline_that_takes_nothing_of_the_class_away_is_critical():
 
 
 @pytest.mark.parametrize(
-    ("hidden", "severity"), [(0.6, None), (0.8, "warning"), (0.94, "critical"), (0.99, "critical")]
+    ("hidden", "severity"),
+    [(0.6, None), (0.8, "warning"), (0.94, "critical"), (0.96, "critical"), (0.999, "warning")],
 )
 def test_of_two_classes_the_way_from_even_odds_counts(hidden, severity):
     warning = told(lambda images: two(hidden + (0.95 - hidden) * left(images)), "hidden-score-high")
@@ -122,12 +123,14 @@ def test_log_odds_are_held_against_log_odds():
     assert told(sure, "hidden-score-high", score_scale="logit") is None
 
 
-def test_of_many_classes_a_low_score_is_no_class():
+@pytest.mark.parametrize(("hidden", "severity"), [(0.02, None), (0.068, "warning")])
+def test_of_many_classes_a_low_score_is_no_class_unless_it_is_all_there_is(hidden, severity):
     def many(images):
-        score = 0.02 + 0.05 * left(images)
+        score = hidden + (0.07 - hidden) * left(images)
         return np.column_stack([score, *[(1 - score) / 99] * 99])
 
-    assert told(many, "hidden-score-high") is None
+    warning = told(many, "hidden-score-high")
+    assert (warning and warning.severity) == severity
 
 
 # --- models that never change their answer --------------------------------------------------------
