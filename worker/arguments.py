@@ -46,7 +46,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         description="Find what a profile has to say for a photo to score as in production.",
         epilog=f"Example: {_EXAMPLE}",
     )
-    match.add_argument("photo", type=Path, help="the file that production got")
+    match.add_argument(
+        "photo", type=Path, help="the file that production got, or - for standard input"
+    )
     match.add_argument("--model", required=True, help="name of the profile")
     match.add_argument(
         "--score",

@@ -23,6 +23,7 @@ from worker.serving.profile import ModelProfile
 from worker.serving.resolved import ResolvedModel
 
 TIMEOUT_S: Final = 30.0
+STDIN: Final = "-"
 # What the graph of a model of encoded pictures leaves in floats has 8 bits here.
 ROUNDING: Final = 0.005
 
@@ -40,6 +41,8 @@ def match(
 
     Parameters
     ----------
+    photo : Path
+        The file that production got; ``-`` is standard input.
     scores : sequence of str
         What production answered, as ``"espresso=0.561"``. A model that takes encoded pictures is
         asked itself where this is empty.
@@ -59,7 +62,7 @@ def match(
         out.write(f"There is no model {model!r} in the models file. It has {names}.\n")
         return os.EX_USAGE
     try:
-        data = photo.read_bytes()
+        data = sys.stdin.buffer.read() if str(photo) == STDIN else photo.read_bytes()
     except OSError as error:
         out.write(f"{photo} cannot be read: {error.strerror}.\n")
         return os.EX_NOINPUT

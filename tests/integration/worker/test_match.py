@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -22,11 +23,21 @@ from worker.serving.stubs.tensor_pb2 import DataType, TensorProto
 pytestmark = pytest.mark.integration
 
 
-def match(models: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def match(
+    models: Path, *arguments: str | Path, stdin: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    with (stdin or Path(os.devnull)).open("rb") as given:
+        return _match(models, *arguments, stdin=given)
+
+
+def _match(
+    models: Path, *arguments: str | Path, stdin: BinaryIO
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "worker.app", "match", *map(str, arguments)],
         cwd=ROOT,
         env=worker_environment({"LIMELIGHT_MODELS_FILE": str(models)}),
+        stdin=stdin,
         capture_output=True,
         text=True,
         timeout=120,
@@ -59,6 +70,8 @@ def test_the_lines_that_reproduce_production_are_written(models: Path, photo: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'interpolation = "nearest"' in done.stdout
     assert done.stderr == ""
+    piped = match(models, "-", "--model", "quadrants", *told, "--tolerance", "0.0001", stdin=photo)
+    assert piped.stdout.partition(":")[2] == done.stdout.partition(":")[2]
 
 
 def test_scores_of_something_else_end_with_one(models: Path, photo: Path) -> None:
