@@ -108,11 +108,17 @@ def test_a_baseline_that_takes_nothing_of_the_class_away_is_critical():
 
 @pytest.mark.parametrize(
     ("hidden", "severity"),
-    [(0.6, None), (0.8, "warning"), (0.94, "critical"), (0.96, "critical"), (0.999, "warning")],
+    [(0.6, None), (0.8, "warning"), (0.94, "critical"), (0.96, "critical")],
 )
 def test_of_two_classes_the_way_from_even_odds_counts(hidden, severity):
     warning = told(lambda images: two(hidden + (0.95 - hidden) * left(images)), "hidden-score-high")
     assert (warning and warning.severity) == severity
+
+
+def test_a_baseline_that_has_more_of_the_class_than_the_image_is_told_as_that():
+    warning = told(lambda images: two(0.95 - 0.25 * left(images)), "hidden-score-high")
+    assert warning.severity == "warning"
+    assert "looks like the class" in warning.text
 
 
 def test_log_odds_are_held_against_log_odds():

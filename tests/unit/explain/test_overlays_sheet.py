@@ -9,6 +9,7 @@ from tests.unit.explain.scenes import drawn, quarters
 from worker.explain.overlays.colour import SIGN_COLOURS
 from worker.explain.overlays.sheet import Layout
 from worker.explain.overlays.text import drawable, font, shortened, width_of
+from worker.explain.result_warning import ResultWarning
 
 
 def panels(image, size, max_side=1024):
@@ -42,9 +43,27 @@ def test_class_score_and_fidelity_are_written_above():
 
     plain = title()
     assert (plain < 90).all(axis=2).any()
-    for change in ({"class_name": "espresso"}, {"score": 0.772}, {"r2": 0.5}, {"press_r2": 0.5}):
+    for change in ({"class_name": "espresso"}, {"score": 0.772}, {"r2": 0.5}, {"press_r2": 0.5},
+                   {"score_kind": "score"}, {"trust": "none"}):  # fmt: skip
         assert not np.array_equal(title(**change), plain)
     assert not np.array_equal(title(press_r2=None), plain)
+
+
+def warned(severity):
+    told = ResultWarning(code="low-fidelity", severity=severity, text="It follows badly.")
+    return drawn(dataclasses.replace(quarters(), warnings=(told,)), "sheet")
+
+
+def test_what_speaks_against_the_answer_is_written_on_the_sheet_in_red():
+    def red(image):
+        return int(((image[..., 0] > 150) & (image[..., 1:] < 80).all(axis=2)).sum())
+
+    header = Layout.fit((600, 400), max_side=1024, warned=True).header
+    plain, info = (red(image[:header]) for image in (drawn(quarters(), "sheet"), warned("info")))
+    warning, critical = (red(warned(severity)[:header]) for severity in ("warning", "critical"))
+    assert plain == info == 0
+    assert 0 < warning < critical  # Which says besides not to read it.
+    assert max(warned("critical").shape[:2]) <= 1024
 
 
 def test_the_heat_map_of_a_sheet_has_a_colour_bar():
