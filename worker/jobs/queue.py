@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
+import redis
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.exceptions import OperationalError as CeleryError
@@ -22,6 +23,7 @@ from worker.jobs.credentials import UrlCredentials, credentials_of
 from worker.jobs.errors import QueueUnavailable, StoreUnavailable
 from worker.jobs.job import JobRef, QueueName
 from worker.jobs.keys import QUEUES
+from worker.jobs.redis_errors import store_error
 from worker.jobs.redis_url import RedisUrl, parse
 from worker.jobs.settings import (
     HARD_LIMIT_MARGIN_S,
@@ -191,4 +193,6 @@ class Queue:
                     priority=CALLED if is_called else USUAL,
                 )
         except (OperationalError, CeleryError, StoreUnavailable) as error:
-            raise QueueUnavailable(f"the queue cannot be reached: {error}") from error
+            cause = error.__cause__
+            told = store_error(cause) if isinstance(cause, redis.RedisError) else None
+            raise QueueUnavailable(f"the queue cannot be used: {told or error}") from error

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import redis
+from redis.sentinel import MasterNotFoundError
 
 from worker.jobs.errors import (
-    JobsError,
     StoreFull,
     StoreMisconfigured,
     StoreRefuses,
@@ -47,6 +47,9 @@ _TEMPORARY: Mapping[str, str] = MappingProxyType(
         "BUSY": "Redis is busy with somebody's script (BUSY): let it end, or end it by SCRIPT KILL",
         "CLUSTERDOWN": f"{NO_CLUSTER}; and the cluster is down (CLUSTERDOWN)",
         "TRYAGAIN": f"{NO_CLUSTER}; and it is moving keys (TRYAGAIN)",
+        "NOMASTER": "No sentinel of LIMELIGHT_REDIS_URL tells of a primary of that name: it may be "
+        "failing over; else see that the sentinels run, and that name and sentinel_password are "
+        "right",
         "MAXCLIENTS": "Redis has as many clients as it admits: raise its maxclients",
     }
 )
@@ -67,6 +70,8 @@ _SETTINGS: Mapping[str, str] = MappingProxyType(
         "raise its setting databases",
         "COMMAND": "Redis does not know a command that is needed: it must be 6.2 or later, with no "
         "command renamed or disabled",
+        "NOREDIS": "What answers at LIMELIGHT_REDIS_URL does not speak as Redis does: correct the "
+        "address, or its scheme (rediss:// for TLS)",
         "MOVED": NO_CLUSTER,
         "ASK": NO_CLUSTER,
         "CROSSSLOT": NO_CLUSTER,
@@ -103,6 +108,8 @@ _TYPES: Mapping[type[redis.RedisError], str] = MappingProxyType(
         redis.exceptions.ClusterCrossSlotError: "CROSSSLOT",
         redis.exceptions.AskError: "MOVED",
         redis.AuthenticationError: "WRONGPASS",
+        redis.InvalidResponse: "NOREDIS",
+        MasterNotFoundError: "NOMASTER",
     }
 )
 
@@ -111,15 +118,11 @@ _KNOWN = "|".join(sorted({"OOM", *_TEMPORARY, *_SETTINGS}))
 _PIPELINE = re.compile(r"^Command # .* of pipeline caused error: ", re.DOTALL)
 # At the start, within a transaction that was discarded, or as a script of Redis 6 wraps it.
 _WORD = re.compile(rf"(?:^|because of: |: -)({_KNOWN})\b")
-_NO_REDIS = (
-    "What answers at LIMELIGHT_REDIS_URL does not speak as Redis does: correct the address, or its "
-    "scheme (rediss:// for TLS)"
-)
 
 
 def condition_of(error: redis.RedisError) -> str | None:
     """Return the word for the condition that Redis tells of, wrapped or not; None for any other."""
-    text = _PIPELINE.sub("", str(error))
+    text = _said(error)
     found = _WORD.search(text)
     if found is not None:
         return found[1]
@@ -129,17 +132,15 @@ def condition_of(error: redis.RedisError) -> str | None:
     return told or next((_TYPES[kind] for kind in type(error).__mro__ if kind in _TYPES), None)
 
 
-def store_error(error: redis.RedisError) -> JobsError | None:
+def store_error(error: redis.RedisError) -> StoreUnavailable | None:
     """Turn an error of redis-py into one of ours; None if only a mistake of ours can cause it."""
-    word, text = condition_of(error) or "", _PIPELINE.sub("", str(error))
+    word, text = condition_of(error) or "", _said(error)
     if word == "OOM":
         return StoreFull(FULL)
     if word in _TEMPORARY:
         return StoreRefuses(_TEMPORARY[word], answer=text)
     if word in _SETTINGS:
         return StoreMisconfigured(_SETTINGS[word], answer=text)
-    if isinstance(error, redis.InvalidResponse):
-        return StoreMisconfigured(_NO_REDIS, answer=text)
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return StoreUnavailable(f"Redis cannot be reached: {text}")
     return None
@@ -150,4 +151,11 @@ def problem_of(error: redis.RedisError) -> str:
     found = store_error(error)
     if found is None:
         raise error
-    return found.problem if isinstance(found, StoreRefuses) else str(found)
+    return found.problem
+
+
+def _said(error: redis.RedisError) -> str:
+    if isinstance(error, MasterNotFoundError):
+        # What follows describes the connections to the sentinels at length.
+        return str(error).partition(" : ")[0]
+    return _PIPELINE.sub("", str(error))

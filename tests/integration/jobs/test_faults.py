@@ -21,8 +21,10 @@ from worker.jobs.connection import connect
 from worker.jobs.errors import StoreFull, StoreUnavailable
 from worker.jobs.job import JobRef, upload_key
 from worker.jobs.keys import Keys
+from worker.jobs.queue import Queue, celery_app
 from worker.jobs.settings import StoreSettings
 from worker.jobs.store import Store
+from worker.jobs.sweeper import Sweeper
 
 pytestmark = pytest.mark.integration
 
@@ -145,3 +147,18 @@ def test_a_full_redis_still_lets_jobs_end_and_be_erased(small: Bench) -> None:
     small.store.give_back(over, delay_s=0, waiting_for=None, counts_as_attempt=False)
     small.store.erase(done.job.ref)
     assert small.store.get(over.job.ref).status == "queued"
+
+
+def test_a_full_redis_is_swept_so_that_what_is_past_its_retention_makes_room(small: Bench) -> None:
+    blobs = open_blobs("redis:", small.client)
+    claim = small.store.claim(small.create().ref, worker="w", lease_s=30)
+    blobs.put(upload_key(claim.job.ref), b"image" * 100_000)
+    small.store.succeed(claim, {})
+    small.pass_retention(claim.job.ref)
+    small.client.config_set("maxmemory", small.client.info("memory")["used_memory"] - 10_000)
+    with pytest.raises(StoreFull):
+        small.create()
+    queue = Queue(celery_app(StoreSettings()))
+    done = Sweeper(small.store, blobs, queue, worker="w").sweep()
+    assert done["erase-past-retention"] == 1
+    assert read_condition(small.client).refusal is None

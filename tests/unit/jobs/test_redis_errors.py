@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 from redis._parsers.base import BaseParser
+from redis.sentinel import MasterNotFoundError
 
 from worker.jobs.errors import StoreFull, StoreMisconfigured, StoreRefuses, StoreUnavailable
 from worker.jobs.redis_errors import problem_of, store_error
@@ -110,6 +111,15 @@ def test_a_script_that_may_not_do_what_it_wants_lacks_rules_of_the_acl(text: str
     found = store_error(plain(text))
     assert type(found) is StoreMisconfigured
     assert "ACL" in found.problem
+
+
+def test_sentinels_that_know_no_primary_are_told_in_a_sentence() -> None:
+    found = store_error(
+        MasterNotFoundError("No master found for 'm' : <redis.client.Redis(<...>)>")
+    )
+    assert type(found) is StoreRefuses
+    assert "sentinel_password" in found.problem
+    assert str(found).endswith("Redis says: No master found for 'm'")
 
 
 def test_what_is_no_redis_is_told_as_a_wrong_address() -> None:
