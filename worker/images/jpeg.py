@@ -18,6 +18,11 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_LS: Final = 0xF7
 _FIRST_WITH_CONTENT: Final = 0xC0
 _BITS: Final = 8
+# What programs write about the picture: applications' segments and comments.
+_NOTES: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
+_EXIF: Final = 0xE1
+# Notes that tell a decoder the colour space, and the least length at which libjpeg heeds them.
+_COLOURS: Final = {0xE0: (b"JFIF\0", 16), 0xEE: (b"Adobe", 14)}
 
 
 def count_scans(data: bytes) -> int:
@@ -27,6 +32,25 @@ def count_scans(data: bytes) -> int:
     do not count.
     """
     return sum(marker == _SCAN for marker, _ in _segments(data))
+
+
+def pixels_alone(data: bytes) -> bytes:
+    """Return a JPEG without the notes that do not touch its pixels: profiles, previews, comments.
+
+    As with a PNG's, a mistake in one says nothing of the picture. EXIF blocks stay.
+    """
+    view = memoryview(data)
+    kept, at = [], 0
+    for marker, start in _segments(data):
+        if marker == _SCAN:
+            break
+        length = int.from_bytes(data[start : start + 2])
+        mark, least = _COLOURS.get(marker, (b"", 0))
+        heeded = marker in _COLOURS and length >= least and data.startswith(mark, start + 2)
+        if marker in _NOTES and marker != _EXIF and not heeded:
+            kept.append(view[at : start - 2])
+            at = start + length
+    return b"".join([*kept, view[at:]]) if kept else data
 
 
 def check_coding(data: bytes) -> None:

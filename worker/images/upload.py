@@ -23,8 +23,9 @@ from worker.images.errors import BadLabelMap, InvalidImage, TooManyPixels
 from worker.images.fast_dct import with_fast_dct
 from worker.images.formats import JPEG, PNG, format_of, sniff
 from worker.images.jpeg import check_coding
+from worker.images.jpeg import pixels_alone as jpeg_pixels
 from worker.images.modes import Alpha, bits_used, has_alpha, to_labels, to_rgb
-from worker.images.png import pixels_alone
+from worker.images.png import pixels_alone as png_pixels
 
 _EXIF_ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
@@ -188,7 +189,8 @@ def _picture(data: bytes, file_format: str) -> bytes:
     """Return what a decoder is to see of the file."""
     if file_format == JPEG:
         check_coding(data)
-    return pixels_alone(data) if file_format == PNG else data
+        return jpeg_pixels(data)
+    return png_pixels(data) if file_format == PNG else data
 
 
 def _load(image: ImageFile.ImageFile, data: bytes, file_format: str) -> int:
@@ -244,7 +246,7 @@ def decode_label_map(data: bytes, *, width: int, height: int) -> Image.Image:
     if format_of(data) != PNG:
         raise BadLabelMap("The label map must be a PNG: other formats do not keep labels exactly.")
     try:
-        with decoder_errors(), open_header(pixels_alone(data), PNG) as image:
+        with decoder_errors(), open_header(png_pixels(data), PNG) as image:
             if image.size != (width, height):
                 raise BadLabelMap(
                     f"The label map is {image.width}×{image.height} pixels, the image "
