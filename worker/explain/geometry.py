@@ -237,8 +237,9 @@ def _look_up(
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
 ) -> NDArray[np.int32]:
-    found = labels.astype(np.int32).take(rows, axis=0, mode="clip")
-    found = found.take(columns, axis=1, mode="clip")
+    # Type last: a label map of a photograph is large.
+    taken = labels.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+    found = taken.astype(np.int32, copy=False)
     found[rows == UNSEEN, :] = UNSEEN
     found[:, columns == UNSEEN] = UNSEEN
     return found
