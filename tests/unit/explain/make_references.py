@@ -45,6 +45,11 @@ def main() -> None:
                     antialias=antialias,
                 )
                 found[f"torch {mode} {antialias} {size}"] = resized.numpy().transpose(1, 2, 0)
+        for mode in ("bilinear", "bicubic"):
+            resized = v2.functional.resize(
+                tensor.float(), list(size), interpolation=InterpolationMode(mode), antialias=True
+            )
+            found[f"torch floats {mode} {size}"] = resized.numpy().transpose(1, 2, 0)
         for name, flag in OPENCV.items():
             found[f"opencv {name} False {size}"] = cv2.resize(
                 picture, size[::-1], interpolation=flag

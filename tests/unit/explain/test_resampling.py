@@ -36,6 +36,16 @@ def test_torch_is_torchvision_on_tensors(interpolation, antialias, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_torchvision_on_floats_is_tensorflow_with_antialias(interpolation, size):
+    found = resample(
+        PICTURE, size, library="tensorflow", interpolation=interpolation, antialias=True
+    )
+    expected = REFERENCES[f"torch floats {interpolation} {size}"]
+    assert np.abs(found - expected).max() < 0.01
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("interpolation", sorted(FILTERS["opencv"]))
 def test_opencv_is_cv2_resize(interpolation, size):
     found = resample(PICTURE, size, library="opencv", interpolation=interpolation, antialias=False)
