@@ -208,6 +208,12 @@ def knows_model(service: Service, worker: WorkerProcess, model: str) -> bool:
     return entry is not None and "ready." in worker.log.read_text()
 
 
+def wait_for_calls(server: QuadrantServer, *, calls: int = 5) -> None:
+    """Wait until a job is well into its calls; those of the steward were made before."""
+    before = server.predicted
+    wait_until(lambda: server.predicted >= before + calls, timeout_s=30)
+
+
 @contextmanager
 def told_from(worker: WorkerProcess) -> Iterator[None]:
     """Show the worker's log with whatever goes wrong in the block."""

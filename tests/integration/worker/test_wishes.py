@@ -6,7 +6,12 @@ import time
 
 import pytest
 
-from tests.integration.worker.conftest import Service, StartWorker, told_from, wait_until
+from tests.integration.worker.conftest import (
+    Service,
+    StartWorker,
+    told_from,
+    wait_for_calls,
+)
 from tests.support.quadrant_server import QuadrantServer
 from tests.unit.fakes import make_job
 from worker.jobs.errors import ErasedJob, JobEnded
@@ -24,7 +29,7 @@ def test_a_job_in_the_model_is_canceled_within_two_seconds(
     model_server.delay_s = 0.05
     job = service.submit(make_job(options=LONG))
     with told_from(worker):
-        wait_until(lambda: model_server.predicted >= 5)
+        wait_for_calls(model_server)
         asked = time.monotonic()
         assert service.store.request_cancel(job.ref).status == "processing"
         ended = service.ended(job)
@@ -48,7 +53,7 @@ def test_a_worker_goes_on_to_the_next_job_after_a_cancel_in_each_status(
         service.submit(make_job(options=options)) for options in (LONG, LONG, {"samples": 32})
     )
     with told_from(worker):
-        wait_until(lambda: model_server.predicted >= 5)
+        wait_for_calls(model_server)
         assert service.store.request_cancel(queued.ref).status == "canceled"
         service.store.request_cancel(running.ref)
         assert service.ended(next_one).status == "succeeded"
@@ -65,7 +70,7 @@ def test_a_job_that_is_erased_while_it_runs_stops_and_leaves_no_picture(
         service.submit(make_job(options=options)) for options in (LONG, {"samples": 32})
     )
     with told_from(worker):
-        wait_until(lambda: model_server.predicted >= 5)
+        wait_for_calls(model_server)
         service.store.discard(job.ref)
         service.blobs.release(job.ref, owner=job.ref)
         service.store.erase(job.ref, blobs_may_follow=True)

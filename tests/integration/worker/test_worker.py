@@ -17,6 +17,7 @@ from tests.integration.worker.conftest import (
     StartWorker,
     WorkerProcess,
     told_from,
+    wait_for_calls,
     wait_until,
     worker_environment,
 )
@@ -99,7 +100,7 @@ def test_a_child_that_is_killed_delays_its_job_and_loses_nothing(
     model_server.delay_s = 0.02
     job = service.submit(make_job(options=LONG))
     with told_from(worker):
-        wait_until(lambda: model_server.predicted >= 5)
+        wait_for_calls(model_server)
         (child,) = worker.children
         child.kill()
         model_server.delay_s = 0.0
@@ -117,7 +118,7 @@ def test_a_worker_that_is_stopped_hands_its_job_back_at_once(
     worker = start_worker()
     model_server.delay_s = 0.05
     job = service.submit(make_job(options=LONG))
-    wait_until(lambda: model_server.predicted >= 5)
+    wait_for_calls(model_server)
 
     started = time.monotonic()
     with told_from(worker):
@@ -169,7 +170,7 @@ def test_a_version_that_is_replaced_while_a_job_runs_is_followed(
     model_server.delay_s = 0.02
     job = service.submit(make_job(options=LONG))
     with told_from(worker):
-        wait_until(lambda: model_server.predicted >= 5)
+        wait_for_calls(model_server)
         model_server.version, model_server.delay_s = 2, 0.0
         ended = service.ended(job)
 
