@@ -8,7 +8,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 # So long after it was made, a folder is locked or abandoned.
@@ -47,13 +48,20 @@ def temporary_folder(prefix: str, directory: Path | None = None) -> Iterator[Pat
 
 @contextmanager
 def own_temporary_files() -> Iterator[None]:
-    """Have all temporary files of this process, and of those forked from it, in one folder."""
-    with temporary_folder("limelight-run-") as folder:
+    """Have all temporary files of this process, and of those forked from it, in one folder.
+
+    It is removed when the process ends, after what multiprocessing has made in it: that removes
+    its own by then, and complains with a trace if it is gone.
+    """
+    with ExitStack() as leaving:
+        folder = leaving.enter_context(temporary_folder("limelight-run-"))
         before, tempfile.tempdir = tempfile.tempdir, str(folder)
         try:
             yield
         finally:
             tempfile.tempdir = before
+            # Its own have -100.
+            Finalize(None, leaving.pop_all().close, exitpriority=-101)
 
 
 def _remove_if_abandoned(path: Path) -> None:
