@@ -132,8 +132,6 @@ def explain(
     used = len(assessment.evidence.samples)
     on_progress("fitting", used, options.samples)
     with clock("predict_s"):
-        # Not before: a model that is spared gets single images until it has shown that it bears
-        # more, and then there would be no batch for the untouched image to be in.
         ends = Ends.of(whole, scorer, hiding.segment_count)
         areas = rank_areas(
             scorer,

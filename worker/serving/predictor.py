@@ -21,6 +21,9 @@ from worker.serving.resolved import ResolvedModel
 from worker.serving.stubs.prediction_service_pb2 import PredictRequest
 from worker.serving.stubs.tensor_pb2 import TensorProto
 
+# As many images as are always sent together.
+TOGETHER = 3
+
 
 class BatchLimit:
     """Most images that a model's server takes in a call, as far as it was learned by refusals."""
@@ -149,16 +152,20 @@ class Predictor:
         for batch in batches:
             total, start = len(batch), 0
             while start < total:
-                end = start + self._next_rows(total - start)
+                end = start + self._next_rows(total - start, of=total)
                 request = self._request(self._encode(batch[start:end]))
                 yield _Ready(request, rows=end - start, is_last=end == total)
                 start = end
 
-    def _next_rows(self, left: int) -> int:
+    def _next_rows(self, left: int, *, of: int) -> int:
         """Tell how many of the rows that are left go into the next call.
 
-        As many calls as they need are made equally large: a small one costs a call as well.
+        As many calls as they need are made equally large: a small one costs a call as well. A batch
+        of ``TOGETHER`` images is one call whatever the pace, so that a caller can see whether their
+        scores depend on each other.
         """
+        if of <= TOGETHER:
+            return min(left, self.batch_size)
         calls = -(-left // min(self.batch_size, self._pace.images))
         return -(-left // calls)
 

@@ -100,6 +100,26 @@ def test_a_batch_above_the_limit_of_the_profile_takes_several_calls(
     assert sorted(len_of(request) for request in serving.seen) == [3, 3, 4]
 
 
+def test_few_images_are_one_call_even_where_a_model_is_spared(
+    model: ServedModel, serving: Serving
+) -> None:
+    model.pace.images = 1
+    predictor = predictor_of(model)
+    batches = [images(3), images(2), images(5)]
+    for batch, scores in zip(batches, predictor(iter(batches)), strict=True):
+        np.testing.assert_array_equal(scores, sums(batch))
+    assert [len_of(request) for request in serving.seen] == [3, 2, *[1] * 5]
+
+
+def test_few_images_are_no_call_above_the_limit_of_the_profile(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    batch = images(3)
+    (scores,) = predictor_of(make_model(port, max_batch_size=1))([batch])
+    np.testing.assert_array_equal(scores, sums(batch))
+    assert [len_of(request) for request in serving.seen] == [1, 1, 1]
+
+
 def test_a_call_too_large_for_the_server_is_halved_and_that_is_remembered_for_the_model(
     make_model: MakeModel, port: int, serving: Serving
 ) -> None:
