@@ -28,6 +28,8 @@ HALF_LEFT, ALL_LEFT = 0.5, 0.9
 # How far the surrogate's score may be off: of a probability, and as a share of the scores' range.
 GAP, GAP_SHARE = 0.1, 0.25
 SATURATED = 0.999
+# Those that show nothing of what they hide.
+NEUTRAL_BASELINES = ("blur", "grey", "black", "image-mean")
 
 MORE_SAMPLES = "Raise samples, or ask for fewer segments."
 
@@ -134,8 +136,14 @@ def _of_hidden_score(answer: ClassExplanation, context: Context) -> Iterator[Res
         )
         + f": with every segment hidden the score is {answer.hidden_score:.3g}, of the untouched "
         f"image {answer.score:.3g}.",
-        cure="Take another baseline: 'blur', 'grey', 'black' or 'image-mean'.",
+        cure=f"Take another baseline: {_others(context.options.baseline.method)}.",
     )
+
+
+def _others(baseline: str) -> str:
+    """Name the baselines that are of another kind than the one in use."""
+    *names, last = (f"'{name}'" for name in NEUTRAL_BASELINES if name != baseline)
+    return f"{', '.join(names)} or {last}"
 
 
 def _of_clipping(

@@ -106,6 +106,20 @@ def test_a_baseline_that_takes_nothing_of_the_class_away_is_critical():
     assert "baseline" in warning.cure
 
 
+@pytest.mark.parametrize("baseline", ["black", "blur", "grey", "image-mean", "segment-mean"])
+def test_the_cure_names_no_baseline_that_was_tried(baseline):
+    def unmoved(images):
+        return two(0.9 + 1e-3 * images.mean(axis=(1, 2, 3)) / 255)
+
+    (warning,) = (
+        one
+        for one in answered(unmoved, baseline=baseline).warnings
+        if one.code == "hidden-score-high"
+    )
+    assert f"'{baseline}'" not in warning.cure
+    assert "'grey'" in warning.cure or "'black'" in warning.cure
+
+
 @pytest.mark.parametrize(
     ("hidden", "severity"),
     [(0.6, None), (0.8, "warning"), (0.94, "critical"), (0.96, "critical")],
