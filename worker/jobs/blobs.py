@@ -118,7 +118,8 @@ class Blobs(ABC):
         ref = JobRef.parse(prefix)
         self._remove(ref)
         # The bytes go first: if this process ends in between, they are found and erased again.
-        with store_errors(), self._redis.pipeline() as pipeline:
+        # No transaction: Redis at its memory limit queues nothing for one, not even this.
+        with store_errors(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.delete(self._keys.owners(ref))
             pipeline.zrem(self._keys.unowned, str(ref))
             pipeline.execute()

@@ -93,7 +93,8 @@ class Catalogue:
         return {worker: report["seen_at"] for worker, report in sorted(self._read()[1].items())}
 
     def _read(self) -> tuple[dict[str, bytes], dict[str, dict[str, Any]]]:
-        with store_errors(), self._redis.pipeline() as pipeline:
+        # No transaction: Redis at its memory limit queues nothing for one, not even what reads.
+        with store_errors(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hgetall(self._keys.models)
             pipeline.hgetall(self._keys.workers)
             entries, reports = cast("list[dict[bytes, bytes]]", pipeline.execute())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,9 +22,12 @@ from tests.support.refusals import (
     unable_to_save,
 )
 from worker.jobs.blobs import open_blobs
+from worker.jobs.catalogue import Catalogue, ModelEntry
 from worker.jobs.condition import problems_at_start, read_condition
 from worker.jobs.connection import connect
 from worker.jobs.errors import (
+    BlobMissing,
+    ErasedJob,
     QueueUnavailable,
     StoreFull,
     StoreMisconfigured,
@@ -105,6 +109,45 @@ def refusal(client: redis.Redis) -> str | None:
         return read_condition(client).refusal
     except StoreRefuses as error:
         return error.problem
+
+
+def test_a_full_redis_tells_of_models_and_lets_a_job_be_erased(server: PrivateRedis) -> None:
+    with connect(StoreSettings(redis_url=server.url)) as client:
+        bench = Bench(Store(client), client, Keys("limelight"))
+        blobs = open_blobs("redis:", client)
+        catalogue = Catalogue(client)
+        catalogue.publish([ModelEntry(name="m", state="available")], worker="w")
+        ref = bench.create().ref
+        blobs.put(upload_key(ref), b"image")
+        with full(server):
+            assert list(catalogue.models()) == ["m"]
+            bench.store.discard(ref)
+            blobs.release(ref, owner=ref)
+            bench.store.erase(ref, blobs_may_follow=True)
+        with pytest.raises(ErasedJob):
+            bench.store.get(ref)
+        with pytest.raises(BlobMissing):
+            blobs.get(upload_key(ref))
+
+
+def test_a_user_that_may_write_and_run_no_scripts_is_told(server: PrivateRedis) -> None:
+    with connect(StoreSettings(redis_url=server.url)) as client:
+        with not_allowed(server, "@scripting"):
+            with pytest.raises(StoreMisconfigured):
+                Bench(Store(client), client, Keys("limelight")).create()
+            assert "NOPERM" in (refusal(client) or "")
+        assert refusal(client) is None
+
+
+def test_a_connection_that_has_idled_reads_while_redis_cannot_save(server: PrivateRedis) -> None:
+    with connect(StoreSettings(redis_url=server.url)) as client:
+        bench = Bench(Store(client), client, Keys("limelight"))
+        ref = bench.create().ref
+        with unable_to_save(server):
+            with pytest.raises(redis.ResponseError, match="MISCONF"):
+                client.ping()
+            time.sleep(3.5)
+            assert bench.store.get(ref).status == "queued"
 
 
 def test_asking_whether_writes_are_taken_changes_nothing(server: PrivateRedis) -> None:
