@@ -18,7 +18,7 @@ from web.keys import KeyInfo, KeyStore, UnknownKey
 from web.principal import SCOPES, scopes_of
 from worker.jobs.connection import connect
 from worker.jobs.environment import problems_of
-from worker.jobs.errors import JobsError
+from worker.jobs.errors import JobsError, StoreFull, StoreRefuses
 from worker.jobs.job import DEFAULT_TENANT
 from worker.jobs.settings import StoreSettings
 
@@ -113,6 +113,8 @@ def _store() -> Iterator[KeyStore]:
     try:
         with connect(settings) as redis:
             yield KeyStore(redis)
+    except (StoreRefuses, StoreFull) as error:
+        raise click.ClickException(f"{error.problem}.") from error
     except JobsError as error:
         # Without the address, which may hold a password.
         raise click.ClickException("Redis cannot be used (LIMELIGHT_REDIS_URL).") from error

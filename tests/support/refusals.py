@@ -70,10 +70,10 @@ def unable_to_save(server: PrivateRedis) -> Iterator[None]:
 
 
 @contextmanager
-def not_allowed(server: PrivateRedis) -> Iterator[None]:
-    """Take the right to write from its users."""
+def not_allowed(server: PrivateRedis, right: str = "@write") -> Iterator[None]:
+    """Take a right from its users, that to write unless another is given."""
     with redis.Redis.from_url(server.url) as admin:
-        admin.execute_command("ACL", "SETUSER", "default", "-@write")
+        admin.execute_command("ACL", "SETUSER", "default", f"-{right}")
         try:
             yield
         finally:

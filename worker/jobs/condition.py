@@ -16,6 +16,8 @@ from worker.jobs.keys import QUEUES, Keys
 from worker.jobs.redis_errors import NO_CLUSTER, problem_of
 from worker.jobs.settings import StoreSettings
 
+_PROBE = "return redis.call('SETRANGE', KEYS[1], 0, '')"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
@@ -77,8 +79,9 @@ def read_condition(client: redis.Redis, *, prefix: str = "limelight") -> Conditi
             pipeline.zcard(keys.waiting(queue))
             pipeline.zrange(keys.waiting(queue), 0, 0, withscores=True)
         # A write that Redis refuses whenever it would refuse any, and that changes nothing: so
-        # nothing goes to its disk or its replicas, however often it is asked.
-        pipeline.setrange(keys.probe, 0, b"")
+        # nothing goes to its disk or its replicas, however often it is asked. By a script, as
+        # nearly all of ours are: a user may be allowed writes, and no scripts.
+        pipeline.eval(_PROBE, 1, keys.probe)
         cluster, *facts, written = pipeline.execute(raise_on_error=False)
         if isinstance(cluster, Mapping) and int(cluster.get("cluster_enabled", 0)):
             raise StoreMisconfigured(NO_CLUSTER, answer="cluster_enabled:1")

@@ -39,10 +39,10 @@ def connect(settings: StoreSettings) -> redis.Redis:
     if where.socket is not None:
         return redis.Redis(unix_socket_path=where.socket, **options)
     # A dead peer is noticed while the connection idles, too. Over a socket file nobody vanishes.
+    # No health checks: their PING is refused by a Redis that cannot save, which still reads.
     options |= {
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
         "socket_keepalive": True,
-        "health_check_interval": 3,
         **where.encryption,
     }
     if where.master is None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from worker.jobs.connection import connect
 from worker.jobs.environment import problems_of
-from worker.jobs.errors import JobsError
+from worker.jobs.errors import JobsError, StoreFull, StoreRefuses
 from worker.jobs.job import DEFAULT_TENANT, is_tenant
 from worker.jobs.settings import StoreSettings
 from worker.webhooks.signing import Secret, SecretStore
@@ -91,6 +91,8 @@ def _secrets() -> Iterator[SecretStore]:
     try:
         with connect(settings) as redis:
             yield SecretStore(redis)
+    except (StoreRefuses, StoreFull) as error:
+        raise click.ClickException(f"{error.problem}.") from error
     except JobsError as error:
         # Without the address, which may hold a password.
         raise click.ClickException("Redis cannot be used (LIMELIGHT_REDIS_URL).") from error

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import redis
 from click.testing import CliRunner, Result
 
+from tests.support.private_redis import private_redis
+from tests.support.refusals import full, too_few_replicas
 from worker.webhooks.command import webhooks
 from worker.webhooks.signing import SecretStore
 
@@ -62,6 +65,18 @@ def test_a_redis_that_is_away_is_told_without_its_address(monkeypatch: pytest.Mo
     assert done.exit_code == 1
     assert "Redis cannot be used" in done.stderr
     assert "canary" not in done.output
+
+
+def test_a_redis_that_takes_no_writes_is_told_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_redis(tmp_path) as server:
+        monkeypatch.setenv("LIMELIGHT_REDIS_URL", server.url)
+        for harm, told in ((too_few_replicas, "bring the replicas back"), (full, "maxmemory")):
+            with harm(server):
+                done = run("rotate")
+            assert done.exit_code == 1
+            assert told in done.stderr
 
 
 def test_an_unusable_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

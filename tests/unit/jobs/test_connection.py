@@ -54,9 +54,8 @@ def test_every_call_ends_in_time_and_answers_are_bytes() -> None:
     options = connect(StoreSettings()).connection_pool.connection_kwargs
     assert options["socket_timeout"] == options["socket_connect_timeout"] == 2
     assert options["socket_keepalive"] is True
-    assert options["health_check_interval"] == 3
     assert options["decode_responses"] is False
-    # Two tries of three seconds each leave time within the fifteen of a half-open connection.
+    # Two tries of two seconds each leave time within the fifteen of a half-open connection.
     assert options["retry"].get_retries() == 1
 
 
