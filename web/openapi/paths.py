@@ -96,7 +96,8 @@ def _query_parameter(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     # A query has no null: what is not said is left out.
     ways = [way for way in schema.get("anyOf", ()) if way != {"type": "null"}]
     if len(ways) == 1:
-        schema = {key: value for key, value in schema.items() if key != "anyOf"} | ways[0]
+        kept = {key: value for key, value in schema.items() if key != "anyOf" and value is not None}
+        schema = kept | ways[0]
     return {
         "name": name,
         "in": "query",

@@ -120,6 +120,22 @@ def test_a_document_that_is_not_valid_would_be_found(contract):
         schemathesis.openapi.from_dict(broken).validate()
 
 
+def test_every_default_is_a_value_that_its_schema_takes(contract):
+    found = list(schemas_with_a_default(contract.document))
+    assert len(found) > 5
+    assert [one for one in found if contract.errors(one, one["default"])] == []
+
+
+def schemas_with_a_default(part):
+    if isinstance(part, dict):
+        if "default" in part and {"type", "anyOf", "oneOf", "$ref"} & part.keys():
+            yield part
+        part = list(part.values())
+    if isinstance(part, list):
+        for one in part:
+            yield from schemas_with_a_default(one)
+
+
 def test_every_route_is_in_it_and_nothing_else(service, contract):
     app = service.client.application
     # Pages for people are no part of the contract.
