@@ -99,8 +99,8 @@ def verdict(a: Side | None, b: Side | None) -> Verdict | None:
     common = a.score_scale == b.score_scale
     if not common:
         remarks.append(
-            "One explains the score and the other its log-odds, which are different units: each "
-            "has a scale of its own, and there is no difference to show."
+            f"One explains the {a.shown.unit} and the other the {b.shown.unit}, which are "
+            "different units: each has a scale of its own, and there is no difference to show."
         )
     if a.job.size != b.job.size:
         remarks.append(

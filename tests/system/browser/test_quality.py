@@ -95,7 +95,7 @@ def test_axe_finds_nothing_serious_while_a_job_runs_nor_once_it_is_canceled(page
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/explanations", "job"])
+@pytest.mark.parametrize("path", ["/", "/explanations", "job", "/docs"])
 def test_no_page_scrolls_sideways_on_a_phone(
     make_page: Any, cat: dict[str, Any], path: str
 ) -> None:

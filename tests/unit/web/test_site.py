@@ -316,3 +316,26 @@ def test_a_comparison_of_what_is_not_there_is_refused_in_words(service, missing)
         sides = {"a": good, "b": good, missing: bad}
         answer = look(service, f"/compare?a={sides['a']}&b={sides['b']}")
         assert (answer.status_code, answer.mimetype) == (status, "text/html")
+
+
+def test_a_comparison_tells_of_each_side_what_is_wrong_with_the_whole_job(service):
+    job_id = explain(service)
+    doubt = {
+        "code": "output-depends-on-batch", "severity": "critical", "class_index": None,
+        "text": "The scores depend on the batch.", "cure": "Export it for inference.",
+    }  # fmt: skip
+    succeed(service, job_id, warnings=[doubt])
+    page = look(service, f"/compare?a={job_id}:1&b={job_id}:1").text
+    assert page.count('<li class="statement critical">') == 2
+    assert page.count("<b>The scores depend on the batch.</b>") == 2
+
+
+def test_a_comparison_names_the_units_that_differ(service):
+    one = RESULT["explanations"][0]
+    sides = []
+    for scale in ("score", "probability"):
+        sides.append(explain(service))
+        succeed(service, sides[-1], explanations=[{**one, "score_scale": scale}])
+    page = look(service, f"/compare?a={sides[0]}&b={sides[1]}").text
+    assert "One explains the score and the other the probability" in page
+    assert "log-odds" not in page
