@@ -93,10 +93,10 @@ class UnsupportedContentType(RequestError):
 class UnsupportedCoding(RequestError):
     """The body is compressed."""
 
-    def __init__(self, coding: str) -> None:
+    def __init__(self, header: str, coding: str) -> None:
         super().__init__(
-            f"The body has the Content-Encoding {coding[:80]!r}. Send it as it is: images are "
-            "compressed already."
+            f"The body has the {header} {coding[:80]!r}. Send it as it is: images are compressed "
+            "already."
         )
 
 

@@ -88,9 +88,10 @@ class Request(flask.Request):
         UnsupportedCoding
             If it is compressed: what it grows to would have to be bounded once more.
         """
-        coding = self.headers.get("Content-Encoding", "").strip().lower()
-        if coding not in ("", "identity"):
-            raise UnsupportedCoding(coding)
+        for header, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
+            coding = self.headers.get(header, "").strip()
+            if coding.lower() not in ("", plain):
+                raise UnsupportedCoding(header, coding)
         return super().stream
 
     def discard_rest(self) -> None:

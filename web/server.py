@@ -34,6 +34,7 @@ from worker.telemetry import metrics, spans
 _MAX_REQUEST_LINE = 8190
 
 # Answered by a thread each, whatever else the process does: who probes it restarts it otherwise.
+# A proxy may pass them on below a prefix, which only its header tells.
 _PROBED = (b"/v2/health/live", b"/v2/health/ready")
 # What waiting clients may hold in memory, in uploads of the greatest length.
 _MOST_WAITING_UPLOADS = 12
@@ -88,7 +89,9 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
     def _submit(self, conn: Any) -> None:
         # A request that came together with the one before it has no target: it was not seen.
         target, conn.sock.target = conn.sock.target, b""
-        reserved = self._reserved.get(target)
+        reserved = next(
+            (its for path, its in self._reserved.items() if target.endswith(path)), None
+        )
         if reserved is not None:
             done = reserved.submit(self.handle, conn)
         else:

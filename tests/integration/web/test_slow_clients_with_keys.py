@@ -32,6 +32,7 @@ PATIENCE_S = 4.0
 THREADS = 2
 SLOW = 10 * THREADS
 SOON_S = 1.0
+PREFIX = "/explain"
 LIVE, READY, MODELS = "/v2/health/live", "/v2/health/ready", "/v1/models"
 
 
@@ -83,7 +84,11 @@ def service(tmp_path_factory):
         key, _ = KeyStore(client).create(
             tenant="acme", scopes=scopes_of(["submit", "read"]), expires_in_s=None
         )
-        settings = {"web_threads": str(THREADS), "web_patience_s": str(PATIENCE_S)}
+        settings = {
+            "web_threads": str(THREADS),
+            "web_patience_s": str(PATIENCE_S),
+            "public_url": f"http://example.org{PREFIX}",
+        }
         with running(server.url, directory / "web.log", **settings) as url:
             noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
             made = httpx.post(
@@ -233,14 +238,15 @@ def test_who_reads_60_kb_a_second_is_not_cut_off(service, buffer):
         assert read + len(answer.read()) == int(answer.headers["Content-Length"]) > 10_000_000
 
 
-def test_the_process_is_live_while_every_thread_waits_for_redis(service):
+@pytest.mark.parametrize("path", [LIVE, f"{PREFIX}{LIVE}", f"{LIVE}?probe=1"])
+def test_the_process_is_live_while_every_thread_waits_for_redis(service, path):
     os.kill(service.redis_pid, signal.SIGSTOP)
     try:
         with service.connected(SLOW) as waiting:
             for connection in waiting:
                 connection.sendall(service.head("GET", service.image))
             time.sleep(0.2)
-            assert service.seconds(LIVE) < SOON_S
+            assert service.seconds(path) < SOON_S
     finally:
         os.kill(service.redis_pid, signal.SIGCONT)
     assert service.seconds(MODELS) < 30

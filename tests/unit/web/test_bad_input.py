@@ -55,6 +55,15 @@ def test_an_odd_image_is_accepted_in_its_own_size(service, image):
     assert (shown["width"], shown["height"]) == image.size
 
 
+@pytest.mark.parametrize("coding", ["gzip, chunked", "Deflate"])
+def test_a_body_that_was_compressed_for_its_transfer_is_refused_like_any_other(service, coding):
+    body = multipart(image_part(pictures.png(), "cat.png"))
+    headers = {"Transfer-Encoding": coding}
+    answer = service.client.post(URL, data=body, content_type=MULTIPART, headers=headers)
+    assert answer.status_code == 415
+    assert f"has the Transfer-Encoding '{coding}'" in answer.json["detail"]
+
+
 def test_a_body_over_the_limit_is_refused_by_its_announced_length(make_service):
     service = make_service(max_upload_bytes=10_000)
     answer = service.client.post(URL, data=form(b"x" * 10_001), content_type=MULTIPART)
