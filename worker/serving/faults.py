@@ -29,8 +29,11 @@ from worker.serving.errors import (
 from worker.serving.http_answers import Fault
 
 _BATCH_TOO_LARGE = re.compile(r"larger than maximum input batch size", re.IGNORECASE)
-# Said by either side's gRPC, of the request or of the answer.
-_MESSAGE_TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
+# Said by either side's gRPC, of the request or of the answer; each implementation has its words:
+# C++ and Go, Java and .NET, Rust.
+_MESSAGE_TOO_LARGE = re.compile(
+    r"message larger than max|message exceeds .*maximum|message length too large", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +157,7 @@ def is_too_large(error: grpc.RpcError) -> bool:
     text = error.details() or ""
     if http_answers.is_too_large(text):
         return True
-    if code_of(error) is StatusCode.RESOURCE_EXHAUSTED:
+    if code_of(error) in (StatusCode.RESOURCE_EXHAUSTED, StatusCode.OUT_OF_RANGE):
         return _MESSAGE_TOO_LARGE.search(text) is not None
     if code_of(error) is StatusCode.INVALID_ARGUMENT:
         return _BATCH_TOO_LARGE.search(text) is not None

@@ -179,8 +179,14 @@ class ServedModel:
         """Return what keeps its calls small: ``trial.limits``."""
         return trial.limits(self, timeout_s=timeout_s)
 
-    def versions(self, *, timeout_s: float) -> list[str]:
+    def versions(self, *, timeout_s: float, in_full: bool = False) -> list[str]:
         """Return each version that the server has, with its state, by number.
+
+        Parameters
+        ----------
+        timeout_s : float
+        in_full : bool
+            Whether to add why one could not be loaded, in the server's own words.
 
         Raises
         ------
@@ -189,10 +195,12 @@ class ServedModel:
         request = GetModelStatusRequest()
         request.model_spec.name = self.profile.servable
         answer = self._caller(None, seconds=timeout_s).ask("GetModelStatus", request)
-        return [
-            f"{one.version} {ModelVersionStatus.State.Name(one.state)}"
-            for one in sorted(answer.model_version_status, key=lambda one: one.version)
-        ]
+        found = []
+        for one in sorted(answer.model_version_status, key=lambda one: one.version):
+            state = f"{one.version} {ModelVersionStatus.State.Name(one.state)}"
+            said = " ".join(one.status.error_message.split())
+            found.append(f"{state} ({said})" if in_full and said else state)
+        return found
 
     def close(self) -> None:
         """Close the channel of this process."""

@@ -182,12 +182,22 @@ class ScoreReader:
         try:
             classes = tensors.to_names(response.outputs[beside])
         except ValueError:
+            self._ranks.is_open = False
             return
+        if classes.size == raw.size:
+            classes = classes.reshape(raw.shape)
         if self._ranks.are_scores_of(raw, classes):
+            count = raw.shape[1]
+            held = (
+                f"score of the best class, and {beside!r} tells which that is"
+                if count == 1
+                else f"scores of the best {count} classes, sorted, and {beside!r} tells which they "
+                "are: a place in it is no class"
+            )
             self._refuse(
-                f"holds the scores of the best {raw.shape[1]} classes, best first, and "
-                f"{beside!r} tells which they are: a place in it is no class. Export a signature "
-                "that gives the scores of all classes in a fixed order, and set output to it",
+                f"holds the {held}. Export a signature that gives the scores of all classes in a "
+                f"fixed order, and set output to it; or leave {beside!r} out if it tells something "
+                "else",
                 ScoresOfRanks,
             )
 

@@ -93,15 +93,27 @@ def is_embedding(name: str) -> bool:
 
 def class_output(name: str, outputs: Mapping[str, TensorInfo]) -> str | None:
     """Return the output that may tell which classes the scores in ``name`` are of."""
-    dims = shape_of(outputs[name])
-    if dims is None or len(dims) != _SCORES_RANK:
-        return None
+    dims = _without_units(outputs[name])
     beside = [
         other
         for other, info in outputs.items()
-        if info.dtype in (DataType.DT_STRING, *INTEGERS) and shape_of(info) == dims
+        if other != name and _may_hold_classes(other, info) and _without_units(info) == dims
     ]
+    if dims is None:
+        return None
     return min(beside, key=lambda other: ("class" not in other.lower(), other), default=None)
+
+
+def _may_hold_classes(name: str, info: TensorInfo) -> bool:
+    # Classes of floats are rare, and other floats beside the scores are not.
+    is_named = "class" in name.lower()
+    return info.dtype in (DataType.DT_STRING, *INTEGERS) or (is_named and info.dtype in FLOATS)
+
+
+def _without_units(info: TensorInfo) -> tuple[int, ...] | None:
+    """Return the shape without a last axis of length 1: (n, 1) and (n) hold the same."""
+    dims = shape_of(info)
+    return dims[:1] if dims is not None and dims[1:] == (1,) else dims
 
 
 def _may_hold_scores(info: TensorInfo) -> bool:

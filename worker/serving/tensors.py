@@ -41,10 +41,20 @@ _TYPES: Mapping[InputDtype, DataType] = MappingProxyType(
 DTYPES: Mapping[int, InputDtype] = MappingProxyType({one: name for name, one in _TYPES.items()})
 # Those of TensorFlow's types that we do not speak.
 _OTHER_NAMES: Mapping[int, str] = MappingProxyType(
-    {5: "int16", 6: "int8", 8: "complex64", 10: "bool", 11: "qint8", 12: "quint8", 17: "uint16"}
+    {
+        5: "int16",
+        6: "int8",
+        8: "complex64",
+        10: "bool",
+        11: "qint8",
+        12: "quint8",
+        17: "uint16",
+        22: "uint32",
+        23: "uint64",
+    }
 )
 FLOATS = frozenset({DataType.DT_FLOAT, DataType.DT_DOUBLE, DataType.DT_HALF, DataType.DT_BFLOAT16})
-INTEGERS = frozenset({DataType.DT_INT32, DataType.DT_INT64})
+INTEGERS = frozenset({DataType.DT_UINT8, DataType.DT_INT32, DataType.DT_INT64})
 
 
 def from_array(
@@ -122,17 +132,22 @@ def to_floats(tensor: TensorProto) -> NDArray[np.float64]:
 
 
 def to_names(tensor: TensorProto) -> NDArray[Any]:
-    """Read a tensor of strings or integers, such as names or numbers of classes.
+    """Read a tensor of strings or whole numbers, such as names or numbers of classes.
 
     Returns
     -------
-    bytes or int, in the tensor's shape
+    bytes or number, in the tensor's shape
 
     Raises
     ------
     ValueError
         If it is neither, or does not hold what its shape says.
     """
+    if tensor.dtype in FLOATS:
+        numbers = to_floats(tensor)
+        if np.any(numbers != np.round(numbers)):
+            raise ValueError("holds numbers that are not whole")
+        return numbers
     shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
     values: NDArray[Any]
     if tensor.dtype == DataType.DT_STRING:

@@ -65,7 +65,7 @@ class Tried(Protocol):
     ) -> Predictor:
         """Return what scores images."""
 
-    def versions(self, *, timeout_s: float) -> list[str]:
+    def versions(self, *, timeout_s: float, in_full: bool) -> list[str]:
         """Return each version that the server has, with its state."""
 
 
@@ -93,7 +93,11 @@ def check(model: Tried, *, timeout_s: float, in_full: bool = False) -> list[str]
         if answered and isinstance(error, PredictorDeadline):
             # It is slow. A job has more time, and makes calls smaller.
             return []
-        problems = _at_several(error) if answered else _at_once(model, error, timeout_s=timeout_s)
+        problems = (
+            _at_several(error)
+            if answered
+            else _at_once(model, error, timeout_s=timeout_s, in_full=in_full)
+        )
         return in_own_words(problems, error) if in_full else problems
     return []
 
@@ -187,7 +191,7 @@ def _at_several(error: PredictorError) -> list[str]:
     return [_BATCH_OF_ONE]
 
 
-def _at_once(model: Tried, error: PredictorError, *, timeout_s: float) -> list[str]:
+def _at_once(model: Tried, error: PredictorError, *, timeout_s: float, in_full: bool) -> list[str]:
     if isinstance(error, ProfileMismatch):
         return list(error.problems)
     if error.grpc_status == "UNAVAILABLE" and http_answers.fault_of(error.context) is None:
@@ -196,7 +200,7 @@ def _at_once(model: Tried, error: PredictorError, *, timeout_s: float) -> list[s
     if error.grpc_status != "NOT_FOUND" and not by_label:
         return [error.detail]
     try:
-        versions = model.versions(timeout_s=timeout_s)
+        versions = model.versions(timeout_s=timeout_s, in_full=in_full)
     except PredictorError as unknown:
         return list(dict.fromkeys([error.detail, unknown.detail]))
     return [error.detail, f"The server has these versions: {', '.join(versions) or 'none'}."]

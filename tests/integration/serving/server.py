@@ -26,7 +26,7 @@ from worker.serving.stubs.prediction_service_pb2 import (
 from worker.serving.stubs.tensor_pb2 import DataType, TensorProto, TensorShapeProto
 
 LOOPBACK = "127.0.0.1"
-AVAILABLE = 30
+AVAILABLE, END = 30, 50
 HEIGHT, WIDTH, CLASSES = 4, 6, 3
 
 
@@ -67,13 +67,15 @@ def channel_sums(tensor: TensorProto) -> TensorProto:
 class Serving:
     """What the server serves and how it misbehaves.
 
-    ``faults`` are spent one a Predict call, ``metadata_faults`` one a GetModelMetadata call;
-    ``beside`` makes further outputs, where they are asked for; ``on_predict`` runs before the
-    answer and may wait. ``seen`` keeps every Predict request.
+    ``not_loaded`` are versions that could not be loaded, with the reason; ``faults`` are spent one
+    a Predict call, ``metadata_faults`` one a GetModelMetadata call; ``beside`` makes further
+    outputs, where they are asked for; ``on_predict`` runs before the answer and may wait. ``seen``
+    keeps every Predict request.
     """
 
     versions: dict[int, SignatureDef] = field(default_factory=lambda: {3: image_signature()})
     labels: dict[str, int] = field(default_factory=dict)
+    not_loaded: dict[int, str] = field(default_factory=dict)
     max_batch: int | None = None
     answer: Callable[[TensorProto], TensorProto] = channel_sums
     beside: dict[str, Callable[[TensorProto], TensorProto]] = field(default_factory=dict)
@@ -137,6 +139,9 @@ class Serving:
         response = GetModelStatusResponse()
         for version in self.versions:
             response.model_version_status.add(version=version, state=AVAILABLE)
+        for version, reason in self.not_loaded.items():
+            failed = response.model_version_status.add(version=version, state=END)
+            failed.status.error_message = reason
         return response
 
     def _version(self, spec: ModelSpec, context: grpc.ServicerContext) -> int:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import grpc
 import numpy as np
@@ -117,6 +118,16 @@ def test_what_is_served_instead_is_told(make_model: MakeModel, port: int, servin
     assert second == "The server has these versions: 3 AVAILABLE, 4 AVAILABLE."
 
 
+def test_why_a_version_was_not_loaded_is_told_to_the_operator_alone(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    serving.not_loaded = {7: "Op type not registered\n'Foo' at /models/cats"}
+    model = make_model(port, version=7)
+    assert model.check()[1] == "The server has these versions: 3 AVAILABLE, 7 END."
+    told = model.check(in_full=True)[1]
+    assert "7 END (Op type not registered 'Foo' at /models/cats)." in told
+
+
 def probabilities(tensor: TensorProto) -> np.ndarray:
     logits = array_of(tensor).mean(axis=(1, 2)) / 16
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -160,10 +171,48 @@ def test_scores_of_ranks_are_refused_before_a_job_and_within_it(
 ) -> None:
     serve_top(serving, classes, dtype)
     (problem,) = model.check()
-    assert "scores of the best 3 classes, best first, and 'classes' tells which" in problem
+    assert "scores of the best 3 classes, sorted, and 'classes' tells which" in problem
     resolved = model.resolve(None, timeout_s=5)
     with pytest.raises(ScoresOfRanks, match="Export a signature"):
         list(model.predictor(resolved, deadline_s=10)([probes(8, resolved)]))
+
+
+@pytest.mark.parametrize(
+    ("dims", "wire"), [((), "int64"), ((1,), "float32"), ((), "uint8"), ((1,), "int32")]
+)
+def test_the_score_of_the_best_class_is_refused(
+    make_model: MakeModel,
+    port: int,
+    serving: Serving,
+    dims: tuple[int, ...],
+    wire: Literal["int64", "float32", "uint8", "int32"],
+) -> None:
+    kind = tensors.from_array(np.zeros(1, np.uint8), wire).dtype
+    signature = image_signature(scores=tensor_info(DataType.DT_FLOAT, -1, *dims))
+    signature.outputs["class"].CopyFrom(tensor_info(kind, -1))
+    serving.versions = {3: signature}
+    serving.answer = lambda tensor: tensors.from_array(
+        probabilities(tensor).max(axis=1).reshape(-1, *dims)
+    )
+    serving.beside = {
+        "class": lambda tensor: tensors.from_array(order(tensor)[:, 0].astype(np.uint8), wire)
+    }
+    (problem,) = make_model(port, output="scores").check()
+    assert "score of the best class, and 'class' tells which" in problem
+
+
+def test_a_decision_beside_the_probability_that_it_follows_is_no_reason(
+    make_model: MakeModel, port: int, serving: Serving
+) -> None:
+    signature = image_signature(scores=tensor_info(DataType.DT_FLOAT, -1, 1))
+    signature.outputs["class"].CopyFrom(tensor_info(DataType.DT_INT64, -1))
+    serving.versions = {3: signature}
+    serving.answer = lambda tensor: tensors.from_array(probabilities(tensor)[:, :1])
+    serving.beside = {
+        "class": lambda tensor: numbers((probabilities(tensor)[:, 0] > 0.3).astype(np.int64))
+    }
+    model = make_model(port, output="scores")
+    assert model.check() == model.doubts() == []
 
 
 def test_a_job_whose_images_are_all_alike_is_refused_too(

@@ -76,6 +76,17 @@ def test_an_image_that_is_too_large_for_a_proxy_is_told_with_its_limit(
     [
         (StatusCode.UNKNOWN, "Payload Too Large"),
         (StatusCode.RESOURCE_EXHAUSTED, "upstream said: Request Entity Too Large"),
+        # The limits of gRPC in Go, Java, .NET and Rust, of which proxies and gateways are made.
+        (StatusCode.RESOURCE_EXHAUSTED, "grpc: received message larger than max (9 vs. 4)"),
+        (StatusCode.RESOURCE_EXHAUSTED, "gRPC message exceeds maximum size 4194304: 4816912"),
+        (
+            StatusCode.RESOURCE_EXHAUSTED,
+            "Received message exceeds the maximum configured message size.",
+        ),
+        (
+            StatusCode.OUT_OF_RANGE,
+            "Error, decoded message length too large: found 4816912 bytes, the limit is: 4194304",
+        ),
     ],
 )
 def test_a_proxy_that_says_it_by_grpc_is_understood_too(

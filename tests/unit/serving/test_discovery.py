@@ -301,6 +301,8 @@ def test_an_output_of_vectors_is_proposed_where_there_is_nothing_else() -> None:
         ({"classes": info(STRING, -1, 5)}, None),
         ({"class_id": info(INT64, -1)}, None),
         ({"logits": info(FLOAT, -1, 1000)}, None),
+        ({"detection_classes": info(FLOAT, -1, 1000)}, "detection_classes"),
+        ({"indices": info(DataType.DT_UINT8, -1, 1000)}, "indices"),
     ],
 )
 def test_the_classes_beside_the_scores_are_known_by_type_and_shape(
@@ -310,6 +312,14 @@ def test_the_classes_beside_the_scores_are_known_by_type_and_shape(
     for name, one in beside.items():
         several.outputs[name].CopyFrom(one)
     assert resolve(several, output="scores").class_output == expected
+
+
+@pytest.mark.parametrize("scores", [info(FLOAT, -1), info(FLOAT, -1, 1)])
+@pytest.mark.parametrize("best", [info(INT64, -1), info(STRING, -1, 1)])
+def test_the_best_class_beside_its_score_is_known(scores: TensorInfo, best: TensorInfo) -> None:
+    several = signature(scores=scores)
+    several.outputs["best"].CopyFrom(best)
+    assert resolve(several, output="scores").class_output == "best"
 
 
 def test_inputs_that_we_cannot_fill_are_a_problem() -> None:

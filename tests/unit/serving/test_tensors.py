@@ -90,8 +90,12 @@ def test_names_are_read_from_whichever_field_holds_them() -> None:
         np.testing.assert_array_equal(tensors.to_names(made), numbers)
     words = tensor(DataType.DT_STRING, 2, 1, string_val=[b"ant", b"bee"])
     assert tensors.to_names(words).tolist() == [[b"ant"], [b"bee"]]
-    with pytest.raises(ValueError, match="float"):
-        tensors.to_names(tensor(DataType.DT_FLOAT, 1, float_val=[1.0]))
+    whole = tensor(DataType.DT_FLOAT, 2, 2, float_val=flat)
+    np.testing.assert_array_equal(tensors.to_names(whole), numbers)
+    with pytest.raises(ValueError, match="not whole"):
+        tensors.to_names(tensor(DataType.DT_FLOAT, 1, float_val=[1.5]))
+    with pytest.raises(ValueError, match="neither names nor numbers"):
+        tensors.to_names(tensor(10, 1))
 
 
 def test_the_last_of_too_few_numbers_stands_for_the_rest() -> None:
