@@ -55,8 +55,8 @@ def _of_model(ends: Ends) -> Iterator[ResultWarning]:
             f"others, those of the untouched image differed by {ends.difference:.0%} of the "
             "largest.",
             cure="Export the model for inference, so that nothing is computed over the batch axis "
-            "(a softmax over the wrong axis, a batch normalisation in training mode), or set "
-            "max_batch_size = 1 in its profile.",
+            "(a softmax over the wrong axis, a batch normalisation in training mode). Where its "
+            "scores of a single image are right, max_batch_size = 1 in its profile will do.",
         )
     elif ends.varies == "chance":
         yield ResultWarning(

@@ -25,6 +25,7 @@ NOISY = 0.3
 # the way from chance to the score at which the baseline looks like the class, and like the image.
 NOTABLE = 0.1
 HALF_LEFT, ALL_LEFT = 0.5, 0.9
+EVEN = 0.5
 # How far the surrogate's score may be off: of a probability, and as a share of the scores' range.
 GAP, GAP_SHARE = 0.1, 0.25
 SATURATED = 0.999
@@ -70,6 +71,7 @@ def of_class(
     """Tell each thing that speaks against the explanation of a class."""
     if not verdict.moved:
         yield _unchanged(answer, verdict, context)
+        yield from _of_clipping(answer, verdict, context)
         return
     if context.bounded:
         yield from _of_score(answer, context)
@@ -88,9 +90,11 @@ def _unchanged(answer: ClassExplanation, verdict: Verdict, context: Context) -> 
     if (context.hiding.picture == context.hiding.baseline).all():
         reason = ": the baseline looks the same as the image."
         cure = "Take another baseline."
-    elif answer.score > SATURATED and context.bounded and not context.on_logits:
+    elif answer.score > SATURATED and context.bounded:
         reason = ": the model is sure of the class whatever is hidden."
-        cure = "Use score_scale 'logit', or another baseline."
+        cure = "Serve the model's logits and explain those, or take another baseline."
+        if not context.on_logits and figures.moved(SCALES["logit"](verdict.scores)):
+            cure = "Use score_scale 'logit', or another baseline."
     else:
         reason = ": it does not depend on what the baseline hides."
         cure = "Try another baseline, another class or another image."
@@ -117,25 +121,31 @@ def _of_score(answer: ClassExplanation, context: Context) -> Iterator[ResultWarn
 
 def _of_hidden_score(answer: ClassExplanation, context: Context) -> Iterator[ResultWarning]:
     chance = 1.0 / len(context.ends.whole) if context.kind == "probability" else 0.0
-    notable = answer.hidden_score - chance > NOTABLE * (1.0 - chance)
+    score, hidden = answer.score, answer.hidden_score
+    # Of two classes the other has the opposite attributions, so it counts where it is sure.
+    of_other = chance == EVEN and max(score, hidden) < chance - NOTABLE * (1.0 - chance)
+    if of_other:
+        score, hidden = 1.0 - score, 1.0 - hidden
+    notable = hidden - chance > NOTABLE * (1.0 - chance)
     # Log-odds have no zero but that of even odds.
-    nothing = context.scaled(max(chance, 0.5) if context.on_logits and not chance else chance)
-    there = context.scaled(answer.score) - nothing
-    left = (context.scaled(answer.hidden_score) - nothing) / there if there > 0 else HALF_LEFT + 1
+    nothing = context.scaled(max(chance, EVEN) if context.on_logits and not chance else chance)
+    there = context.scaled(score) - nothing
+    left = (context.scaled(hidden) - nothing) / there if there > 0 else HALF_LEFT + 1
     same = there > 0 and ALL_LEFT <= left <= 1 / ALL_LEFT
     if not same and not (notable and left > HALF_LEFT):
         return
+    if of_other:
+        said = "The baseline leaves the other class there"
+    elif same:
+        said = "The baseline takes nothing of the class away"
+    else:
+        said = "The baseline itself looks like the class"
     yield ResultWarning(
         code="hidden-score-high",
         severity="critical" if same and notable else "warning",
         class_index=answer.class_index,
-        text=(
-            "The baseline takes nothing of the class away"
-            if same
-            else "The baseline itself looks like the class"
-        )
-        + f": with every segment hidden the score is {answer.hidden_score:.3g}, of the untouched "
-        f"image {answer.score:.3g}.",
+        text=f"{said}: with every segment hidden the score is {answer.hidden_score:.3g}, of the "
+        f"untouched image {answer.score:.3g}.",
         cure=f"Take another baseline: {_others(context.options.baseline.method)}.",
     )
 
@@ -153,15 +163,16 @@ def _of_clipping(
         return
     clipped = float(np.mean(np.abs(verdict.scores) >= LOGIT_LIMIT))
     whole = abs(context.scaled(answer.score)) >= LOGIT_LIMIT
-    if clipped or whole:
-        of_whole = ", that of the untouched image among them" if whole else ""
+    given = [f"{max(clipped, 0.01):.0%} of the perturbed images"] if clipped else []
+    if whole:
+        given.append("the untouched image")
+    if given:
         yield ResultWarning(
             code="log-odds-clipped",
             severity="warning",
             class_index=answer.class_index,
-            text=f"The model gave {clipped:.0%} of the perturbed images a score of 0 or 1 within "
-            f"what float32 can tell apart{of_whole}; their log-odds are cut off at "
-            f"±{LOGIT_LIMIT:.1f}.",
+            text=f"The model gave {' and '.join(given)} a score of 0 or 1 within what float32 can "
+            f"tell apart, whose log-odds are cut off at ±{LOGIT_LIMIT:.1f}.",
             cure="Serve the model's logits and explain those, or use score_scale 'probability'.",
         )
 

@@ -119,7 +119,8 @@ class Explanation:
         would tell nothing, or ``"limit"`` where all samples were drawn.
     images_scored : int
         Every image sent to the model: the samples; the hidden image; the untouched one alone, twice
-        in a batch, and alone again if its scores differ; those of insertion and deletion.
+        in a batch, and alone and in that batch again if its scores differ; those of insertion and
+        deletion.
     sampler : str
     seed : int
     timings : mapping of str to float

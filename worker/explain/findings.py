@@ -50,20 +50,23 @@ class Ends:
 
         A softmax over the batch gives two of the same half each, and a model that answers for the
         first image only gives them the hidden one's scores. Only where the untouched image then has
-        other scores is it scored alone again: if these depend on the batch, they are the same
-        again, and the same for both in the batch.
+        other scores is it scored alone again, and the batch too where its two differ: what depends
+        on the batch is the same again.
 
         Parameters
         ----------
         whole : (classes,) float64
             Scores of the untouched image in a batch of its own.
         """
-        hidden, one, other = scorer(np.repeat([[False], [True], [True]], segments, axis=1))
+        three = np.repeat([[False], [True], [True]], segments, axis=1)
+        hidden, one, other = scorer(three)
         difference = max(_difference(whole, one), _difference(whole, other))
         varies: Variation | None = None
         if difference > SAME:
-            (again,) = scorer(np.ones((1, segments), dtype=np.bool_))
-            repeats = _difference(one, other) <= SAME and _difference(whole, again) <= SAME
+            (again,) = scorer(three[-1:])
+            repeats = _difference(whole, again) <= SAME
+            if repeats and _difference(one, other) > SAME:
+                repeats = _difference(np.stack([hidden, one, other]), scorer(three)) <= SAME
             varies = "batch" if repeats and scorer.batch_size > 1 else "chance"
         return cls(whole=whole, hidden=hidden, varies=varies, difference=difference)
 

@@ -67,6 +67,30 @@ def test_scores_that_depend_on_the_batch_are_told(predict):
     assert answer.images_scored == answer.samples_used + 5
 
 
+def neighbour_leaks_in(images):
+    score = left(images)
+    return two(0.9 * score + 0.1 * np.roll(score, 1))
+
+
+def in_reverse_order(images):
+    return two(left(images)[::-1])
+
+
+def share_of_the_batch_from_one_end(images):
+    return two(np.cumsum(left(images)) / len(images))
+
+
+@pytest.mark.parametrize(
+    "predict", [neighbour_leaks_in, in_reverse_order, share_of_the_batch_from_one_end]
+)
+def test_scores_that_depend_on_the_place_in_the_batch_are_not_called_chance(predict):
+    answer = answered(predict)
+    codes = {one.code: one.severity for one in answer.warnings}
+    assert codes["output-depends-on-batch"] == "critical"
+    assert "output-not-repeatable" not in codes
+    assert answer.images_scored == answer.samples_used + 8
+
+
 def test_in_batches_of_one_nothing_depends_on_the_batch():
     answer = answered(softmax_over_the_batch, batch_size=1)
     assert {one.code for one in answer.warnings} & {
@@ -127,6 +151,29 @@ def test_the_cure_names_no_baseline_that_was_tried(baseline):
 def test_of_two_classes_the_way_from_even_odds_counts(hidden, severity):
     warning = told(lambda images: two(hidden + (0.95 - hidden) * left(images)), "hidden-score-high")
     assert (warning and warning.severity) == severity
+
+
+@pytest.mark.parametrize("scale", ["probability", "logit"])
+@pytest.mark.parametrize("hidden", [0.6, 0.8, 0.899, 0.94])
+def test_two_classes_with_opposite_attributions_are_judged_alike(hidden, scale):
+    answer = explained(
+        options(baseline="black", samples=200, score_scale=scale),
+        score=scoring(lambda images: two(hidden + (0.902 - hidden) * left(images))),
+        classes=[0, 1],
+    )
+    one, other = (
+        [(w.code, w.severity) for w in answer.warnings if w.class_index == index]
+        for index in (0, 1)
+    )
+    assert one == other
+    assert answer.trust[0].level == answer.trust[1].level
+
+
+def test_of_the_lower_of_two_classes_the_other_is_told_to_be_still_there():
+    warning = told(lambda images: two(0.101 - 0.003 * left(images)), "hidden-score-high")
+    assert warning.severity == "critical"
+    assert "other class" in warning.text
+    assert "0.098" in warning.text
 
 
 def test_a_baseline_that_has_more_of_the_class_than_the_image_is_told_as_that():
@@ -198,6 +245,17 @@ def test_a_model_that_is_sure_whatever_is_hidden_is_to_be_explained_by_log_odds(
         return two(1.0 - 1e-8 * (1 + left(images)))
 
     assert "logit" in told(sure, STILL).cure
+
+
+@pytest.mark.parametrize("level", [1.0, 1.0 - 6e-8])
+def test_log_odds_are_no_cure_where_they_do_not_move_either(level):
+    def sure(images):
+        return two(np.full(len(images), level))
+
+    assert "'logit'" not in told(sure, STILL).cure
+    answer = answered(sure, score_scale="logit")
+    assert [one.code for one in answer.warnings] == [STILL, "log-odds-clipped"]
+    assert "sure of the class" in answer.warnings[0].text
 
 
 # --- why the surrogate does not follow ------------------------------------------------------------
@@ -304,6 +362,15 @@ def test_log_odds_that_are_cut_off_are_told():
     assert told(PREDICT, "log-odds-clipped", score_scale="logit") is None
 
 
+def test_only_the_images_whose_log_odds_are_cut_off_are_told():
+    def only_whole(images):
+        return two(np.where((images == IMAGE).all(axis=(1, 2, 3)), 1.0, 0.2 + 0.6 * left(images)))
+
+    text = told(only_whole, "log-odds-clipped", score_scale="logit").text
+    assert "gave the untouched image a score" in text
+    assert "%" not in text
+
+
 # --- the sum --------------------------------------------------------------------------------------
 
 
@@ -349,6 +416,9 @@ def test_what_is_known_before_counts_too():
 
 
 def test_a_warning_makes_trust_poor_and_takes_the_place_of_its_reason():
-    (trust,) = answered(together, samples=400).trust
+    def one_of_three(images):
+        return np.column_stack([together(images), np.zeros(len(images))])
+
+    (trust,) = answered(one_of_three, samples=400).trust
     assert trust.level == "poor"
     assert "Follows" not in " ".join(reason.title for reason in trust.reasons)
