@@ -19,7 +19,8 @@ from worker.serving.errors import PredictorError, PredictorRejected, PredictorUn
 # gRPC's words where HTTP was answered and no gRPC.
 _HTTP_STATUS = re.compile(r"Received http2 header with status: ([0-9]{3})")
 _HTTP_1 = re.compile(r"http1\.x server")
-_PAGE = re.compile(r"Stream removed \(Data frame with END_STREAM")
+# Of a page, and of one that is empty.
+_PAGE = re.compile(r"Stream removed \(Data frame with END_STREAM|^No status received$")
 # What a proxy says in a gRPC answer, as Envoy does.
 _PAYLOAD_TOO_LARGE = re.compile(r"(payload|request entity|content) too large", re.IGNORECASE)
 _CONNECT_STATUS = re.compile(r"HTTP proxy returned response code ([0-9]{3})")

@@ -112,6 +112,7 @@ def test_a_proxy_that_says_it_by_grpc_is_understood_too(
         ("return 403;", PredictorRejected, "HTTP 403.*denies us access"),
         ("return 404;", PredictorRejected, "HTTP 404.*no way to the model server"),
         ("return 200 '<html>Welcome</html>';", PredictorUnavailable, "a page of its own"),
+        ("return 200 '';", PredictorUnavailable, "a page of its own"),
     ],
 )
 def test_what_a_proxy_answers_is_told_with_its_status_and_the_cure(
