@@ -96,12 +96,14 @@ class Attributions(TypedDict):
     width: int
     height: int
     segments: Segments
-    segment_numbers: Annotated[
-        list[int],
-        Field(
-            description="The number in `segments.png` of each segment, in the order of `areas` and "
-            "of all figures: its label in your own label map, or 0, 1, 2, …"
-        ),
+    segment_numbers: NotRequired[
+        Annotated[
+            list[int],
+            Field(
+                description="The number in `segments.png` of each segment, in the order of `areas` "
+                "and of all figures: its label in your own label map, or 0, 1, 2, …"
+            ),
+        ]
     ]
     areas: Annotated[list[float], Field(description="Shares of the upload's pixels.")]
     classes: list[ClassAttributions]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import re
 import shlex
 
@@ -226,6 +227,26 @@ def test_every_example_of_an_answer_has_its_schema(contract):
                     assert contract.errors(content["schema"], content["example"]) == []
                     checked += 1
     assert checked >= 3
+
+
+def test_attributions_of_an_older_worker_are_answered_as_the_document_says(filled, contract):
+    key = next(key for key in filled.blobs.kept if key.endswith("attributions.json"))
+    older = json.loads(filled.blobs.kept[key])
+    del older["segment_numbers"]
+    filled.blobs.kept[key] = json.dumps(older).encode()
+    _, path, operation = contract.operations()["getAttributions"]
+    answer = filled.client.get(
+        path.format(job_id=documented.REF.id),
+        headers={"Authorization": f"Bearer {documented.KEY}"},
+    )
+    assert "segment_numbers" not in answer.get_json()
+    contract.check(
+        operation,
+        status=answer.status_code,
+        content_type=answer.content_type,
+        body=answer.data,
+        headers=answer.headers,
+    )
 
 
 def test_the_job_of_the_examples_is_shown_as_in_its_example(filled, contract):
