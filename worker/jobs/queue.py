@@ -17,6 +17,7 @@ from kombu.connection import Connection
 from kombu.entity import Exchange
 from kombu.entity import Queue as BrokerQueue
 from kombu.exceptions import OperationalError
+from kombu.transport.redis import QoS
 
 from worker.jobs.connection import SOCKET_TIMEOUT_S, sentinel_options, store_errors
 from worker.jobs.credentials import UrlCredentials, credentials_of
@@ -60,13 +61,40 @@ def celery_app(settings: StoreSettings) -> Celery:
     return app
 
 
+class _FreeingQoS(QoS):
+    """Counts a message as done with, also where Redis could not be told.
+
+    kombu's own counts it for ever, and a worker fetches no more than it has processes for. Redis
+    delivers the message again; the claim is refused then.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except Exception:
+            self._quick_ack(delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+        except Exception:
+            self._quick_ack(delivery_tag)
+            raise
+
+
 def _amqp(credentials: UrlCredentials) -> type[AMQP]:
-    """Have the broker's connections ask who we are; Celery has no setting for that."""
+    """Have the broker's connections ask who we are, and free places; Celery cannot be told so."""
 
     class AskingConnection(Connection):
         def __init__(self, *args: Any, **options: Any) -> None:
             options["credential_provider"] = credentials
             super().__init__(*args, **options)  # type: ignore[no-untyped-call]  # kombu has few.
+
+        def create_transport(self) -> Any:
+            transport = super().create_transport()  # type: ignore[no-untyped-call]
+            transport.Channel = type("Channel", (transport.Channel,), {"QoS": _FreeingQoS})
+            return transport
 
     class AskingAMQP(AMQP):  # type: ignore[misc]  # Celery has no types.
         Connection = AskingConnection

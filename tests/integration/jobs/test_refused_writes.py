@@ -111,6 +111,22 @@ def refusal(client: redis.Redis) -> str | None:
         return error.problem
 
 
+def test_a_message_that_cannot_be_acknowledged_takes_no_place_of_the_worker(
+    server: PrivateRedis,
+) -> None:
+    app = celery_app(StoreSettings(redis_url=server.url))
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        channel.basic_qos(0, 1, False)
+        for settle in (channel.basic_ack, channel.basic_reject):
+            Queue(app).publish(JobRef.new(), "interactive")
+            message = channel.basic_get("interactive")
+            assert not channel.qos.can_consume()
+            with too_few_replicas(server), pytest.raises(redis.ResponseError, match="NOREPLICAS"):
+                settle(message.delivery_tag)
+            assert channel.qos.can_consume()
+    app.close()
+
+
 def test_a_full_redis_tells_of_models_and_lets_a_job_be_erased(server: PrivateRedis) -> None:
     with connect(StoreSettings(redis_url=server.url)) as client:
         bench = Bench(Store(client), client, Keys("limelight"))
