@@ -69,6 +69,13 @@ class Lingering:
             if now > min(left.until, left.latest):
                 self._close(connection)
 
+    def end_longest(self) -> bool:
+        """Close the one that was answered first; tell whether there was one."""
+        longest = next(iter(self._left), None)
+        if longest is not None:
+            self._close(longest)
+        return longest is not None
+
     def _hear(self, connection: socket.socket, _: object) -> None:
         try:
             data = connection.recv(65_536)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import resource
 import selectors
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,9 @@ _MAX_REQUEST_LINE = 8190
 _PROBED = (b"/v2/health/live", b"/v2/health/ready")
 # What waiting clients may hold in memory, in uploads of the greatest length.
 _MOST_WAITING_UPLOADS = 12
+# What a process may have connected, and open beside that: files of uploads, Redis, libraries.
+_MOST_CONNECTIONS = 1000
+_OTHER_FILES = MOST_WAITING + 100
 # Above this share of the connections that a process may have, the idle ones make room for new ones.
 _CROWDED = 0.9
 
@@ -56,16 +60,6 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Make threads for the requests that are worked on, and for those that wait."""
         return ThreadPoolExecutor(2 * self.cfg.threads + MOST_WAITING, "request")
-
-    def accept(self, listener: Any) -> None:
-        """Accept a connection, if need be in the place of one on which nothing was asked yet."""
-        idle = self.pending_conns or self.keepalived_conns
-        if idle and self.nr_conns >= _CROWDED * self.worker_connections:
-            longest = idle.popleft()
-            self.poller.unregister(longest.sock)
-            longest.close()
-            self._forget()
-        super().accept(listener)
 
     def enqueue_req(self, conn: Any) -> None:
         """Have a connection served by a thread, a new one not before it has asked for something.
@@ -139,9 +133,35 @@ class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
             self._lingering.add(conn.sock)
 
     def murder_pending(self) -> None:
-        """Close what has waited too long; the base class calls this once a second."""
+        """Close what has waited too long, or is idle where there are too many connections.
+
+        The base class calls this once it has dealt with all that a selector told it at once:
+        while it does, none of those may be closed.
+        """
         super().murder_pending()
         self._lingering.end_overdue()
+        while self.nr_conns >= _CROWDED * self.worker_connections and self._close_idle():
+            pass
+
+    def _close_idle(self) -> bool:
+        """Close the connection that can best be spared; tell whether there was one."""
+        if self._lingering.end_longest():
+            return True
+        idle = max(self.pending_conns, self.keepalived_conns, key=len)
+        # A few are about to ask, and closing them would make little room.
+        if len(idle) <= (1 - _CROWDED) * self.worker_connections:
+            return False
+        longest = idle.popleft()
+        self.poller.unregister(longest.sock)
+        longest.close()
+        self._forget()
+        return True
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Let what asked for nothing yet, either, keep a process that ends no longer than this."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
     @cached_property
     def _lingering(self) -> Lingering:
@@ -179,6 +199,26 @@ def _raw(answer: Problem) -> bytes:
         "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _most_connections(settings: WebSettings) -> int:
+    """Return how many connections a process may keep and still open what it needs.
+
+    One that can open no more when a client connects is ended by gunicorn.
+    """
+    others = settings.web_streams + 4 * settings.web_threads + _OTHER_FILES
+    files = _allow_files(_MOST_CONNECTIONS + others)
+    return max(files // 4, min(_MOST_CONNECTIONS, files - others))
+
+
+def _allow_files(wanted: int) -> int:
+    """Let this process have as many files open, or as many as it may; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def _give_place(arbiter: Any, worker: Any) -> None:
@@ -225,6 +265,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types.
             "logger_class": "web.logs.ServerLogger",
             "workers": settings.web_workers,
             "threads": settings.web_threads,
+            "worker_connections": _most_connections(settings),
             "timeout": settings.web_timeout_s,
             "graceful_timeout": settings.grace_s,
             "keepalive": 5,
