@@ -20,7 +20,8 @@ _FIRST_WITH_CONTENT: Final = 0xC0
 _BITS: Final = 8
 # What programs write about the picture: applications' segments and comments.
 _NOTES: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
-_EXIF: Final = 0xE1
+_APP1: Final = 0xE1
+_EXIF: Final = b"Exif\0\0"
 # Notes that tell a decoder the colour space, and the least length at which libjpeg heeds them.
 _COLOURS: Final = {0xE0: (b"JFIF\0", 16), 0xEE: (b"Adobe", 14)}
 
@@ -37,17 +38,24 @@ def count_scans(data: bytes) -> int:
 def pixels_alone(data: bytes) -> bytes:
     """Return a JPEG without the notes that do not touch its pixels: profiles, previews, comments.
 
-    As with a PNG's, a mistake in one says nothing of the picture. EXIF blocks stay.
+    As with a PNG's, a mistake in one says nothing of the picture. The first EXIF block stays: a
+    second has no say, and Pillow joins them in a time that grows with the square of their number.
     """
     view = memoryview(data)
     kept, at = [], 0
+    has_exif = False
     for marker, start in _segments(data):
         if marker == _SCAN:
             break
         length = int.from_bytes(data[start : start + 2])
         mark, least = _COLOURS.get(marker, (b"", 0))
         heeded = marker in _COLOURS and length >= least and data.startswith(mark, start + 2)
-        if marker in _NOTES and marker != _EXIF and not heeded:
+        if marker == _APP1:
+            exif = data.startswith(_EXIF, start + 2)
+            # Besides EXIF this may be XMP, in which Pillow looks for an orientation, too.
+            heeded = not (exif and has_exif)
+            has_exif = has_exif or exif
+        if marker in _NOTES and not heeded:
             kept.append(view[at : start - 2])
             at = start + length
     return b"".join([*kept, view[at:]]) if kept else data

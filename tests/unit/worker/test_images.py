@@ -26,6 +26,7 @@ from worker.images import (
     decode_label_map,
     inspect,
 )
+from worker.images.jpeg import pixels_alone as jpeg_pixels
 
 SIZE = (48, 32)
 
@@ -327,6 +328,21 @@ def test_a_jpeg_of_endless_scans_is_refused_before_decoding():
     last_scan = data[data.rindex(b"\xff\xda") : -2]
     with pytest.raises(InvalidImage, match="scans"):
         decode(data[:-2] + last_scan * 1_000 + data[-2:])
+
+
+@pytest.mark.parametrize("count", [2, 500_000])
+def test_only_the_first_exif_block_of_a_jpeg_reaches_the_decoder(count):
+    # Pillow joins them, which takes minutes for the half million that an upload has room for.
+    def block(orientation: int) -> bytes:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        content = exif.tobytes()
+        return b"\xff\xe1" + (len(content) + 2).to_bytes(2) + content
+
+    jpeg = encoded(gradient(), "JPEG")
+    data = jpeg[:2] + block(6) + block(3) * (count - 1) + jpeg[2:]
+    assert decode(data).orientation == 6
+    assert len(jpeg_pixels(data)) == len(jpeg) + len(block(6))
 
 
 def test_an_ordinary_large_progressive_jpeg_is_accepted():
