@@ -53,7 +53,8 @@ async function problemOf(answer) {
 
 /** Write a size without its sign, like web.site.words.number. */
 export function number(value) {
-  return value === 0 || Math.abs(value) >= 0.001 ? value.toFixed(3) : value.toExponential(1);
+  const size = Math.abs(value);
+  return size === 0 || (size >= 0.001 && size < 1e6) ? value.toFixed(3) : value.toExponential(1).replace("+", "");
 }
 
 /** Write an attribution with its sign. */

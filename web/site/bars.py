@@ -22,6 +22,8 @@ class Bar:
         From 1, by |attribution|.
     value, error : str
         As people read them; the error is half of the 95% interval, empty if not known.
+    said : str
+        What the value says of the class.
     x, width : str
         The bar, in percent.
     low, high : str or None
@@ -33,6 +35,7 @@ class Bar:
     value: str
     error: str
     is_positive: bool
+    said: str
     area: float
     x: str
     width: str
@@ -78,6 +81,7 @@ def _bar(one: Mapping[str, Any], rank: int, at: Any, span: float) -> Bar:
         value=signed(value),
         error="" if half is None else f"± {signed(half).lstrip('+')}",
         is_positive=value >= 0,
+        said="speaks for" if value > 0 else "speaks against" if value < 0 else "has no say",
         area=one["area"],
         x=at(min(value, 0.0)),
         width=f"{100 * abs(value) / span:.2f}%",

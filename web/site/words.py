@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+_LEAST, _MOST = 0.001, 1e6
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 STATUSES: Mapping[str, str] = MappingProxyType(
@@ -50,8 +51,8 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
 
 
 def number(value: float) -> str:
-    """Write a score with three digits behind the point, or as many as it takes to see it."""
-    if value == 0 or abs(value) >= 0.001:  # noqa: PLR2004
+    """Write a score with three digits behind the point, or as a power of ten."""
+    if value == 0 or _LEAST <= abs(value) < _MOST:
         return f"{value:.3f}"
     digits, _, exponent = f"{value:.1e}".partition("e")
     return f"{digits}e{int(exponent)}"

@@ -49,6 +49,16 @@ def test_class_score_and_fidelity_are_written_above():
     assert not np.array_equal(title(press_r2=None), plain)
 
 
+@pytest.mark.parametrize("score", [9.02e29, -2.5e6, 3.2e-13])
+def test_a_score_of_any_size_leaves_room_for_the_figures_behind_it(score):
+    def title(**changes):
+        scene = dataclasses.replace(quarters(), **{"score": score, **changes})
+        return drawn(scene, "sheet")[: Layout.fit((600, 400), max_side=1024).header]
+
+    assert not np.array_equal(title(trust="good"), title(trust="none"))
+    assert not np.array_equal(title(), title(score=1.1 * score))
+
+
 def warned(severity):
     told = ResultWarning(code="low-fidelity", severity=severity, text="It follows badly.")
     return drawn(dataclasses.replace(quarters(), warnings=(told,)), "sheet")

@@ -10,7 +10,15 @@ from web.site.bars import chart
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0831, "+0.083"), (-0.0831, "−0.083"), (0.0, "0.000"), (-0.00002, "−2.0e-5")],
+    [
+        (0.0831, "+0.083"),
+        (-0.0831, "−0.083"),
+        (0.0, "0.000"),
+        (-0.00002, "−2.0e-5"),
+        (40.367, "+40.367"),
+        (9.017e29, "+9.0e29"),
+        (-2.5e6, "−2.5e6"),
+    ],
 )
 def test_attributions_keep_their_sign_and_do_not_vanish(value, text):
     assert words.signed(value) == text
@@ -35,6 +43,7 @@ def test_bars_and_their_errors_share_one_scale_on_which_nothing_is_cut_off():
     assert float(drawn.zero.rstrip("%")) == pytest.approx(100 * 0.1 / span, abs=0.01)
     first, second, third = drawn.bars
     assert (first.rank, first.value, first.error) == (1, "+0.300", "± 0.098")
+    assert [bar.said for bar in drawn.bars] == ["speaks for", "speaks against", "speaks for"]
     assert (first.x, first.high) == (drawn.zero, "100.00%")
     assert (second.is_positive, second.x, second.low) == (False, "0.00%", "0.00%")
     assert (third.error, third.low) == ("", None)
@@ -43,3 +52,4 @@ def test_bars_and_their_errors_share_one_scale_on_which_nothing_is_cut_off():
 def test_a_chart_of_nothing_but_zeros_is_drawn_all_the_same():
     zeros = [{"segment": 0, "attribution": 0.0, "standard_error": 0.0, "area": 1.0}]
     assert chart(zeros).bars[0].width == "0.00%"
+    assert chart(zeros).bars[0].said == "has no say"

@@ -27,6 +27,7 @@ from worker.explain.overlays.text import (
 _PANELS: Final = 4
 _COLUMNS: Final = (4, 2, 1)
 _LEGIBLE_SIDE: Final = 480  # A smaller sheet is drawn at this side and reduced.
+_LEAST, _MOST = 0.001, 1e6  # Scores beyond are written as powers of ten.
 _TITLE_WIDTH: Final = 36  # At least this many times the height of its text.
 
 
@@ -153,7 +154,8 @@ def _write_title(page: Image.Image, scene: Scene, layout: Layout, warning: str) 
     draw, room = ImageDraw.Draw(page), page.width - 2 * layout.gap
     name = shortened(drawable(scene.class_name), large, width=room)
     draw.text((layout.gap, layout.text * 0.9), name, fill=INK, font=large, anchor="la")
-    facts = [f"{scene.score_kind} {scene.score:.3f}"]
+    legible = scene.score == 0 or _LEAST <= abs(scene.score) < _MOST
+    facts = [f"{scene.score_kind} {scene.score:{'.3f' if legible else '.1e'}}"]
     if scene.r2 is not None:
         facts.append(f"fidelity {scene.r2:.2f} in sample")
     if scene.press_r2 is not None:
