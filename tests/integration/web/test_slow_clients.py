@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import socket
 import time
@@ -95,9 +96,12 @@ def test_a_head_in_pieces_is_put_together(url, piece):
         for start in range(0, len(ASKED), piece):
             connection.sendall(ASKED[start : start + piece])
             time.sleep(0.01)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        connection.sendall(ASKED)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        for _ in range(2):
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == 200
+            answer.read()
+            connection.sendall(ASKED)
 
 
 def test_half_a_head_with_nothing_to_follow_ends_at_once(url):
