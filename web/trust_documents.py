@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 # pydantic reads that of the standard library from Python 3.12 on alone.
 from typing_extensions import TypedDict
@@ -17,7 +17,12 @@ class ResultWarning(TypedDict):
 
     code: Annotated[
         WarningCode,
-        Field(description="What programs go by. `other`: of a result that is older than codes."),
+        # No enumeration: more codes may come, and clients made of the document would refuse them.
+        WithJsonSchema({"type": "string", "examples": list(get_args(WarningCode))}),
+        Field(
+            description="What programs go by; more may come. `other`: of a result that is older "
+            "than codes."
+        ),
     ]
     severity: Annotated[Severity, Field(description="`critical`: do not read this answer.")]
     class_index: Annotated[

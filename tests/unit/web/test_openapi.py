@@ -249,6 +249,14 @@ def test_attributions_of_an_older_worker_are_answered_as_the_document_says(fille
     )
 
 
+def test_a_warning_of_a_code_that_comes_later_is_as_the_document_says(contract):
+    later = {"code": "new-code", "severity": "info", "class_index": None, "text": "T.", "cure": ""}
+    schema = contract.document["components"]["schemas"]["ResultWarning"]
+    assert contract.errors(schema, later) == []
+    assert "low-fidelity" in schema["properties"]["code"]["examples"]
+    assert contract.errors(schema, {**later, "severity": "new"}) != []
+
+
 def test_the_job_of_the_examples_is_shown_as_in_its_example(filled, contract):
     shown = call(filled, contract, "getExplanation").get_json()
     own = {name for name in shown if name.endswith("_at")}
