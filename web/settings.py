@@ -53,7 +53,6 @@ class WebSettings(PublicSettings):
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1"),
-        min_length=1,
         description="Host names that are answered for, separated by commas; .example.org means "
         "its subdomains too. That of LIMELIGHT_PUBLIC_URL is one by itself.",
     )
@@ -106,6 +105,13 @@ class WebSettings(PublicSettings):
     @classmethod
     def _are_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return checked_hosts(names)
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _are_some(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("must name at least one host, or be left unset")
+        return names
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -128,3 +128,10 @@ def test_proxies_are_named_by_address(monkeypatch, text):
 def test_no_prefix_can_be_taken_for_a_path_of_our_own(service):
     rules = service.client.application.url_map.iter_rules()
     assert {rule.rule.split("/")[1] for rule in rules} - {""} == OWN
+
+
+@pytest.mark.parametrize("text", [",", " , ,", "[]"])
+def test_a_list_without_a_host_stops_the_start_in_words(monkeypatch, text):
+    monkeypatch.setenv("LIMELIGHT_TRUSTED_HOSTS", text)
+    with pytest.raises(CannotStart, match="LIMELIGHT_TRUSTED_HOSTS: must name at least one host"):
+        read_settings()
