@@ -238,6 +238,7 @@ BLOCK_SAMPLERS: tuple[Sampler, ...] = ("orthogonal", "bernoulli", "antithetic")
 RATED_SAMPLERS: tuple[Sampler, ...] = ("bernoulli", "antithetic")
 KEEP_HALF = 0.5
 Stopping = Literal["settled", "certified", "fixed"]
+StoppedBy = Literal["settled", "certified", "unchanged", "limit"]
 Distance = Literal["cosine", "hidden-share", "hidden-share-of-requested", "image", "uniform"]
 Kernel = Literal["sqrt-exponential", "exponential"]
 FeatureSelection = Literal["none", "lime-auto", "visualime"]
@@ -247,7 +248,6 @@ ControlVariates = Literal["interactions", "none"]
 ScoreKind = Literal["probability", "score"]
 AttributionScale = Literal["probability", "score", "logit"]
 ScoreScale = Literal["probability", "logit"]
-StoppedBy = Literal["settled", "certified", "unchanged", "limit"]
 Style = Literal["boundaries", "highlight", "signed", "heatmap", "sheet"]
 
 
