@@ -110,7 +110,11 @@ def sign_in(page: Page, site: Site) -> None:
 
 
 def all_pictures_are_there(page: Page) -> None:
-    page.wait_for_function("[...document.images].every((one) => one.hidden || one.complete)")
+    # Playwright's own way to wait for this evaluates within the page, whose policy forbids it.
+    for _ in range(100):
+        if page.evaluate("[...document.images].every((one) => one.hidden || one.complete)"):
+            break
+        page.wait_for_timeout(100)
     sizes = page.evaluate(
         "[...document.images].filter((one) => !one.hidden).map((one) => one.naturalWidth)"
     )
