@@ -69,6 +69,13 @@ def test_a_single_logit_without_activation_is_refused_with_the_cure() -> None:
         read([[3.0], [-1.0]], rows=2)
 
 
+@pytest.mark.parametrize("values", [[[37.5]], [[-12.0], [140.0]]], ids=["age", "temperature"])
+def test_a_quantity_that_is_estimated_is_not_only_called_a_logit(values: list[list[float]]) -> None:
+    with pytest.raises(BadModelOutput, match="if it is the logit of one class") as refused:
+        read(values, rows=len(values))
+    assert "a quantity that the model estimates has no class to explain" in str(refused.value)
+
+
 def test_a_probability_that_overshoots_by_rounding_is_taken() -> None:
     np.testing.assert_allclose(read([[1.00001]], rows=1), [[0, 1]], atol=1e-4)
 
